@@ -1,0 +1,1 @@
+//! Samples: resampling, mixing, loudness.

@@ -1,0 +1,1 @@
+//! The picture at time t: camera, transitions, captions, in YUV planes.

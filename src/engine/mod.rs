@@ -1,0 +1,1 @@
+//! ONNX Runtime: devices, memory, sessions. The only room that names `ort`.

@@ -1,0 +1,3 @@
+//! The `shortform` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! libav: encoder, muxer, decoder, and the check of the finished file.

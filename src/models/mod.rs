@@ -1,0 +1,1 @@
+//! Model folders: where they lie and what is in them.

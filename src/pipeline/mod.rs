@@ -1,0 +1,1 @@
+//! The YAML: read with spans, layered, typed once, every mistake told at once.

@@ -1,0 +1,1 @@
+//! Directors: spoken beats become scenes with prompts.

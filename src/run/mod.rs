@@ -1,0 +1,1 @@
+//! What would run, running it, and what happened meanwhile.

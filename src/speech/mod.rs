@@ -1,0 +1,1 @@
+//! Voices: text becomes samples with exact word timings.

@@ -1,0 +1,1 @@
+//! The content-addressed store: nothing is computed twice, nothing is lost.

@@ -1,0 +1,32 @@
+//! The nouns that travel between rooms: what a script says, what was spoken,
+//! what each scene shows, and the frozen edit. Plain data, `serde`, no I/O.
+
+mod caption;
+mod frame;
+mod narration;
+mod platform;
+mod samples;
+mod scene;
+mod scheduler;
+mod script;
+mod seed;
+mod style;
+mod time;
+mod timeline;
+mod voice;
+
+pub use caption::{CaptionStyle, Color, Cue, CueWord};
+pub use frame::{Frame, FrameRate, Plane, Rect, Size};
+pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};
+pub use platform::{
+    AudioRules, Duration, Figure, Generation, Loudness, Platform, SafeArea, TextRules, VideoRules,
+};
+pub use samples::Samples;
+pub use scene::{Scene, Still};
+pub use scheduler::SchedulerKind;
+pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
+pub use seed::Seed;
+pub use style::{Grade, Style};
+pub use time::{SAMPLE_RATE, Span, Time};
+pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Transition, TransitionKind};
+pub use voice::{EspeakVoice, VoicePreset};

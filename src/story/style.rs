@@ -1,0 +1,53 @@
+//! How a video looks: `assets/styles/*.yaml`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CameraKind, CaptionStyle, TransitionKind};
+
+/// A style preset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Style {
+    /// `cinematic`, `noir`, ...
+    pub name: String,
+    /// One line for `shortform presets`.
+    pub summary: String,
+    /// Put before the subject of every prompt.
+    pub prompt_prefix: String,
+    /// Put after it.
+    pub prompt_suffix: String,
+    /// What no picture of this style shows.
+    pub negative_prompt: String,
+    /// The camera move of its scenes.
+    pub camera: CameraKind,
+    /// How scenes follow each other.
+    pub transition: TransitionKind,
+    /// How its captions are drawn.
+    pub captions: CaptionStyle,
+    /// Its colour look.
+    pub grade: Grade,
+}
+
+/// A colour look, applied once to each still: per channel `out = (in * gain + lift) ^ (1 / gamma)`,
+/// then saturation, then the vignette.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grade {
+    /// Added to red, green and blue, -0.2 ..= 0.2.
+    pub lift: [f32; 3],
+    /// Exponent's inverse for each, 0.5 ..= 2.0.
+    pub gamma: [f32; 3],
+    /// Factor for each, 0.5 ..= 1.5.
+    pub gain: [f32; 3],
+    /// 0 is grey, 1 leaves colours as they are.
+    pub saturation: f32,
+    /// How much the corners darken, 0 ..= 1.
+    pub vignette: f32,
+}
+
+impl Default for Grade {
+    /// The look that changes nothing.
+    fn default() -> Self {
+        Self { lift: [0.0; 3], gamma: [1.0; 3], gain: [1.0; 3], saturation: 1.0, vignette: 0.0 }
+    }
+}

@@ -1,0 +1,129 @@
+//! The frozen edit: everything after it is deterministic rendering.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CaptionStyle, Color, Cue, FrameRate, Grade, Rect, Seed, Size, Span, Time};
+use crate::digest::Digest;
+
+/// How the camera moves over a still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameraKind {
+    /// In on one scene, out on the next, each towards its own point.
+    KenBurns,
+    /// Slowly nearer.
+    ZoomIn,
+    /// Slowly farther.
+    ZoomOut,
+    /// Sideways or up and down, seeded.
+    Pan,
+    /// Hardly at all: a slow drift.
+    Drift,
+    /// Not at all.
+    Hold,
+}
+
+/// One camera move: the part of the still that fills the frame, at the start and at the end,
+/// as centre (0 ..= 1 of the still's width and height) and zoom (1 shows all that fits the aspect).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CameraMove {
+    /// Centre at the start.
+    pub from: [f64; 2],
+    /// Zoom at the start, at least 1.
+    pub zoom_from: f64,
+    /// Centre at the end.
+    pub to: [f64; 2],
+    /// Zoom at the end, at least 1.
+    pub zoom_to: f64,
+}
+
+/// How one clip gives way to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransitionKind {
+    /// At once.
+    Cut,
+    /// One fades into the other.
+    Crossfade,
+    /// Through black.
+    FadeBlack,
+    /// Through white.
+    FadeWhite,
+    /// The next pushes in from the right.
+    Slide,
+    /// The next is uncovered from left to right.
+    Wipe,
+}
+
+/// A transition into a clip, centred on the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Its kind.
+    pub kind: TransitionKind,
+    /// Its whole length.
+    pub length: Time,
+}
+
+/// A still on the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Clip {
+    /// The scene it shows.
+    pub scene: usize,
+    /// The still's PNG in the store, at least as large as the frame.
+    pub still: Digest,
+    /// When it is shown; the spans of all clips tile the video.
+    pub span: Span,
+    /// The camera's way over it, from the first frame it is seen on to the last, transitions included.
+    pub camera: CameraMove,
+    /// How it comes in; the first clip has none.
+    pub transition: Option<Transition>,
+}
+
+/// The captions of a video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Captions {
+    /// How they are drawn.
+    pub style: CaptionStyle,
+    /// The box that holds every drawn pixel of them.
+    pub area: Rect,
+    /// The text's colour.
+    pub color: Color,
+    /// The colour of the word being spoken.
+    pub highlight: Color,
+    /// The largest font size in pixels for a frame 1080 wide; shrinks until the text fits.
+    pub font_size: f32,
+    /// The font family asked for; others step in for letters it lacks.
+    pub font: String,
+    /// All capitals.
+    pub uppercase: bool,
+    /// What is shown when; never over a scene's boundary.
+    pub cues: Vec<Cue>,
+}
+
+/// The frozen edit of a video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The finished video's size.
+    pub frame_size: Size,
+    /// Its frame rate.
+    pub frame_rate: FrameRate,
+    /// Its length: the narration and the tail after it, rounded up to a frame.
+    pub frames: u64,
+    /// The stills in order.
+    pub clips: Vec<Clip>,
+    /// The text on them.
+    pub captions: Captions,
+    /// The colour look of every still.
+    pub grade: Grade,
+    /// The narration's sound in the store (WAV, 48 kHz).
+    pub narration: Digest,
+    /// The seed of whatever is random in rendering.
+    pub seed: Seed,
+}
+
+impl Timeline {
+    /// The video's length.
+    pub fn duration(&self) -> Time {
+        Time::of_frame(self.frames, self.frame_rate)
+    }
+}

@@ -1,0 +1,1 @@
+//! Images become stills of exactly the delivered size.
