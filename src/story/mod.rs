@@ -2,6 +2,7 @@
 //! what each scene shows, and the frozen edit. Plain data, `serde`, no I/O.
 
 mod caption;
+mod encoding;
 mod frame;
 mod narration;
 mod platform;
@@ -16,6 +17,7 @@ mod timeline;
 mod voice;
 
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
+pub use encoding::{Quality, VideoEncoder};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};
 pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};
 pub use platform::{
