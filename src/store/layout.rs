@@ -1,12 +1,10 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
+use tempfile::NamedTempFile;
 
 use super::{Error, Warning, atomic::sync_folder_of};
 use crate::digest::Digest;
@@ -41,12 +39,13 @@ impl Store {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).map_err(Error::io("make the folder", folder))?;
         }
-        if !tag.exists() {
-            super::write_atomically(&tag, TAG.as_bytes())?;
-        }
         let users = open_lock(&root.join("locks").join("users.lock"))?;
         users.lock_shared().map_err(Error::io("lock", &root))?;
-        Ok(Self { root, users, warnings: Mutex::default() })
+        let store = Self { root, users, warnings: Mutex::default() };
+        if !tag.exists() {
+            store.commit(TAG.as_bytes(), &tag)?;
+        }
+        Ok(store)
     }
 
     /// What went wrong, and was put right, since this was last asked.
@@ -70,20 +69,18 @@ impl Store {
 
     /// Writes `bytes` as `target`, read-only, whole or not at all, and durably.
     pub(super) fn commit(&self, bytes: &[u8], target: &Path) -> Result<(), Error> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let temporary = self.root.join("tmp").join(name);
-        let written = write_read_only(&temporary, bytes).map_err(Error::io("write", target)).and_then(|()| {
-            let folder = target.parent().unwrap_or(&self.root);
-            fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-            fs::rename(&temporary, target).map_err(Error::io("name", target))?;
-            sync_folder_of(target)
-        });
-        if written.is_err() {
-            // The write's own error is the one to tell; the file may not even exist.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        let folder = target.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        // Removed when it goes out of scope without having got its name.
+        let mut temporary =
+            NamedTempFile::new_in(self.root.join("tmp")).map_err(Error::io("write", target))?;
+        temporary
+            .write_all(bytes)
+            .and_then(|()| temporary.as_file().set_permissions(read_only(&temporary)?))
+            .and_then(|()| temporary.as_file().sync_all())
+            .map_err(Error::io("write", target))?;
+        temporary.persist(target).map_err(|failed| Error::io("name", target)(failed.error))?;
+        sync_folder_of(target)
     }
 
     /// Sets a broken file aside, where nobody reads it; says where, or nothing if it could not be moved.
@@ -101,13 +98,13 @@ impl Store {
     }
 }
 
-fn write_read_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
-    file.write_all(bytes)?;
-    let mut permissions = file.metadata()?.permissions();
+fn read_only(file: &NamedTempFile) -> io::Result<fs::Permissions> {
+    let mut permissions = file.as_file().metadata()?.permissions();
+    #[cfg(unix)]
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
+    #[cfg(not(unix))]
     permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
-    file.sync_all()
+    Ok(permissions)
 }
 
 pub(super) fn open_lock(path: &Path) -> Result<File, Error> {

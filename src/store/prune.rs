@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, TryLockError},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -65,9 +65,11 @@ impl Store {
     /// # Errors
     /// [`Error::InUse`] while anyone else has the store open; when a folder cannot be read.
     pub fn prune(&mut self, limits: Limits) -> Result<Removed, Error> {
-        let busy = |_| Error::InUse { root: self.root.clone() };
         self.users.unlock().map_err(Error::io("unlock", &self.root))?;
-        let alone = self.users.try_lock().map_err(busy);
+        let alone = self.users.try_lock().map_err(|refused| match refused {
+            TryLockError::WouldBlock => Error::InUse { root: self.root.clone() },
+            TryLockError::Error(error) => Error::io("lock", &self.root)(error),
+        });
         let removed = alone.and_then(|()| self.sweep(limits));
         self.users.lock_shared().map_err(Error::io("lock", &self.root))?;
         removed
@@ -128,5 +130,58 @@ fn remove(path: &Path, metadata: &fs::Metadata) -> Result<u64, Error> {
         Ok(()) => Ok(metadata.len()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(Error::io("remove", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Key, KeyBuilder};
+
+    fn key(number: u64) -> Key {
+        KeyBuilder::new("images", 1).field("number", &number).finish().unwrap()
+    }
+
+    fn fill(store: &Store, count: u64) {
+        for number in 0..count {
+            let object = store.put(&vec![number as u8; 10_000]).unwrap();
+            store.record(&key(number), &number, &[object]).unwrap();
+            let used = SystemTime::now() - Duration::from_secs(3600 * (count - number));
+            fs::File::open(store.record_path(key(number).digest())).unwrap().set_modified(used).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_used_last_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        fill(&store, 10);
+        store.put(b"belongs to nothing").unwrap();
+        fs::write(store.root.join("tmp").join("left"), b"by a killed process").unwrap();
+        assert_eq!(store.lookup::<u64>(&key(0)).unwrap(), Some(0));
+
+        let removed = store.prune(Limits { bytes: Some(35_000), age: None }).unwrap();
+        assert_eq!((removed.records, removed.objects), (7, 8));
+        let left: Vec<u64> = (0..10).filter_map(|n| store.lookup(&key(n)).unwrap()).collect();
+        assert_eq!(left, [0, 8, 9]);
+
+        store.prune(Limits { bytes: None, age: Some(Duration::from_secs(600)) }).unwrap();
+        let left: Vec<u64> = (0..10).filter_map(|n| store.lookup(&key(n)).unwrap()).collect();
+        assert_eq!(left, [0, 8, 9], "a lookup counts as use");
+
+        store.clear().unwrap();
+        assert_eq!(store.stat().unwrap(), Stat::default());
+    }
+
+    #[test]
+    fn nothing_is_removed_while_someone_else_has_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Store::open(folder.path()).unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        fill(&store, 2);
+        assert!(matches!(store.clear(), Err(Error::InUse { .. })));
+        assert_eq!(store.stat().unwrap().records, 2);
+        drop(other);
+        assert_eq!(store.clear().unwrap().records, 2);
     }
 }

@@ -176,3 +176,88 @@ fn open(text: &[u8]) -> Result<Entry, String> {
 pub(super) fn objects_of(text: &[u8]) -> Option<Vec<Object>> {
     open(text).ok().map(|entry| entry.objects)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{KeyBuilder, Origin};
+    use std::path::PathBuf;
+
+    fn filled() -> (tempfile::TempDir, Store, Key, Digest) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let key = KeyBuilder::new("images", 1).field("seed", &7).finish().unwrap();
+        let object = store.put(b"a picture").unwrap();
+        store.record(&key, &vec![object], &[object]).unwrap();
+        (folder, store, key, object)
+    }
+
+    fn overwrite(path: &PathBuf, bytes: &[u8]) {
+        fs::remove_file(path).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn any_flipped_bit_of_a_record_is_a_miss() {
+        let (_folder, store, key, object) = filled();
+        let path = store.record_path(key.digest);
+        let good = fs::read(&path).unwrap();
+        assert!(fs::metadata(&path).unwrap().permissions().readonly());
+        for at in (0..good.len()).step_by(5) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            overwrite(&path, &bad);
+            assert_eq!(store.lookup::<Vec<Digest>>(&key).unwrap(), None, "byte {at}");
+            assert!(matches!(store.take_warnings()[..], [Warning::BrokenRecord { .. }]));
+            store.record(&key, &vec![object], &[object]).unwrap();
+        }
+        for length in (0..good.len()).step_by(23) {
+            overwrite(&path, &good[..length]);
+            assert_eq!(store.lookup::<Vec<Digest>>(&key).unwrap(), None, "cut to {length}");
+            store.record(&key, &vec![object], &[object]).unwrap();
+        }
+        assert_eq!(store.lookup(&key).unwrap(), Some(vec![object]));
+    }
+
+    #[test]
+    fn a_broken_object_is_set_aside_and_made_again() {
+        let (folder, store, key, object) = filled();
+        for bad in [&b"a pictura"[..], b"", b"a picture and more"] {
+            overwrite(&store.object_path(object), bad);
+            let (value, origin) = store
+                .obtain::<Vec<Digest>, Error>(&key, || {
+                    let made = store.put(b"a picture")?;
+                    Ok((vec![made], vec![made]))
+                })
+                .unwrap();
+            assert_eq!((value, origin), (vec![object], Origin::Made));
+            let warnings = store.take_warnings();
+            let Warning::BrokenObject { quarantine: Some(aside), .. } = &warnings[0] else {
+                panic!("{warnings:?}")
+            };
+            assert_eq!(fs::read(aside).unwrap(), bad);
+            assert!(aside.starts_with(folder.path()));
+            assert_eq!(store.get(object).unwrap().as_deref(), Some(&b"a picture"[..]));
+        }
+    }
+
+    #[test]
+    fn a_record_whose_object_is_gone_or_whose_type_changed_is_a_miss() {
+        let (_folder, store, key, object) = filled();
+        assert_eq!(store.lookup::<u64>(&key).unwrap(), None);
+        assert!(store.take_warnings()[0].to_string().contains("invalid type"));
+        store.record(&key, &1, &[object]).unwrap();
+        fs::remove_file(store.object_path(object)).unwrap();
+        assert_eq!(store.lookup::<u64>(&key).unwrap(), None);
+        assert!(matches!(store.take_warnings()[..], [Warning::MissingObject { .. }]));
+        assert!(store.record(&key, &1, &[object]).is_err());
+    }
+
+    #[test]
+    fn records_tell_what_they_depend_on() {
+        let (_folder, store, key, object) = filled();
+        let [entry] = &store.entries().unwrap()[..] else { panic!() };
+        assert_eq!((entry.key, &entry.fields[..]), (key.digest(), key.fields()));
+        assert_eq!(entry.objects, [Object { digest: object, bytes: 9 }]);
+    }
+}
