@@ -1,60 +1,36 @@
-//! The content-addressed store: nothing is computed twice, nothing is lost.
-//! (Placeholder of the real room, which is being built on its own branch.)
-#![allow(missing_docs)]
-use crate::digest::Digest;
-use std::path::{Path, PathBuf};
+//! The content-addressed store: nothing is computed twice, and a killed run loses nothing.
+//!
+//! A [`Key`] says everything that a result depends on; the *record* under it holds the result
+//! and names the *objects* (bytes by digest) that belong to it.
+//!
+//! ```text
+//! <root>/CACHEDIR.TAG
+//! <root>/v1/ac/xx/<key>.json    records
+//!           cas/xx/<digest>     objects
+//!           tmp/                being written
+//!           locks/              one file a key in flight, users.lock
+//!           quarantine/         what no longer hashes to its name
+//! ```
+//!
+//! Files appear whole or not at all (temporary name, sync, rename) and are verified when read:
+//! what is broken is set aside, told as a [`Warning`], and computed again. Locks are the
+//! kernel's, so they vanish with the process that held them.
 
-#[derive(Debug, thiserror::Error)]
-#[error("the store at {}: {source}", path.display())]
-pub struct Error {
-    path: PathBuf,
-    #[source]
-    source: std::io::Error,
-}
+mod atomic;
+mod error;
+mod flight;
+mod key;
+mod layout;
+mod objects;
+mod prune;
+mod records;
+mod warning;
 
-#[derive(Debug)]
-pub struct Store {
-    root: PathBuf,
-}
-
-#[derive(Debug, serde::Serialize)]
-pub struct Stat {
-    pub records: u64,
-    pub objects: u64,
-    pub bytes: u64,
-}
-
-impl Store {
-    pub fn open(root: &Path) -> Result<Self, Error> {
-        let at = |source| Error { path: root.into(), source };
-        std::fs::create_dir_all(root.join("v1")).map_err(at)?;
-        Ok(Self { root: root.into() })
-    }
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-    pub fn get(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        Ok(std::fs::read(self.root.join("v1").join(digest.to_string())).ok())
-    }
-    pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
-        let digest = Digest::of(bytes);
-        write_atomically(&self.root.join("v1").join(digest.to_string()), bytes)
-            .map_err(|source| Error { path: self.root.clone(), source })?;
-        Ok(digest)
-    }
-    pub fn stat(&self) -> Result<Stat, Error> {
-        Ok(Stat { records: 0, objects: 0, bytes: 0 })
-    }
-    pub fn prune(&self, _max: u64) -> Result<(), Error> {
-        Ok(())
-    }
-    pub fn clear(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    std::fs::write(&part, bytes)?;
-    std::fs::rename(part, path)
-}
+pub use atomic::{part_path, publish, write_atomically};
+pub use error::Error;
+pub use flight::Origin;
+pub use key::{Field, Key, KeyBuilder};
+pub use layout::Store;
+pub use prune::{Limits, Removed, Stat};
+pub use records::Entry;
+pub use warning::Warning;
