@@ -78,13 +78,10 @@ unsafe extern "C" fn keep(context: *mut c_void, level: c_int, format: *const c_c
 
 /// `[h264 @ 0x55d0c8a6] text` without the address, which differs from run to run.
 fn without_address(line: &str) -> String {
-    match line.split_once(" @ 0x") {
-        Some((name, rest)) if name.starts_with('[') => {
-            let rest = rest.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-            format!("{name}{rest}")
-        }
-        _ => line.to_owned(),
-    }
+    let mut parts = line.split(" @ 0x");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// Takes the lines libav has logged on this thread.

@@ -57,8 +57,8 @@ mod tests {
     const WIDTH: usize = 320;
     const STRIDE: usize = 352;
 
-    fn ramp(shift: usize, peak: u8) -> Vec<u8> {
-        (0..STRIDE * 240).map(|i| 16 + ((i % STRIDE + shift) % 200) as u8 * peak / 200).collect()
+    fn ramp(shift: usize, peak: usize) -> Vec<u8> {
+        (0..STRIDE * 240).map(|i| 16 + ((i % STRIDE + shift) % 200 * peak / 200) as u8).collect()
     }
 
     #[test]
