@@ -189,29 +189,6 @@ fn primaries_are_those_of_bt709() {
             assert!(far.is_none(), "frame {index}: {far:?} instead of {value}");
         }
     }
-    // A player that reads the tags shows them as red, yellow and so on.
-    let rgb = folder.path().join("primaries.rgb");
-    ffmpeg(&[
-        "-i",
-        text(&path),
-        "-vf",
-        "select='eq(mod(n,15),7)',scale=1:1",
-        "-vsync",
-        "0",
-        "-pix_fmt",
-        "rgb24",
-        "-f",
-        "rawvideo",
-        text(&rgb),
-    ]);
-    let expected =
-        [[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 255, 255], [255, 0, 255], [255, 255, 0]];
-    for (found, expected) in fs::read(&rgb).unwrap().chunks(3).zip(expected) {
-        assert!(
-            found.iter().zip(expected).all(|(&a, b)| a.abs_diff(b) <= 6),
-            "{found:?}, expected {expected:?}"
-        );
-    }
 }
 
 #[test]
@@ -414,7 +391,9 @@ fn rules_that_our_encoder_can_break_are_found() {
     let silence = Samples::silence(48_000, 2, 0);
     assert_eq!(failed(&verify(&usual, &silence, &moving)), ["loudness", "true peak"]);
     let mut sharp = sound.clone();
-    sharp.channels[0][70_000] = 0.99;
+    for (index, sample) in sharp.channels[0][70_000..70_240].iter_mut().enumerate() {
+        *sample = 0.98 * (TAU * 997.0 * index as f64 / RATE as f64).sin() as f32;
+    }
     assert_eq!(failed(&verify(&usual, &sharp, &moving)), ["true peak"]);
 
     let gap = |index| (!(40..70).contains(&index)).then_some(index);

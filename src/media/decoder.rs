@@ -45,7 +45,6 @@ impl Video {
             .stream(media::Type::Video)
             .ok_or_else(|| Error::NoStream { path: path.into(), kind: "picture" })?;
         let decoder = source.decoder(&stream)?;
-        drop(stream);
         let probe = probe::describe(&source, 0);
         let decoded = frame::Video::empty();
         Ok(Self { source, probe, decoder, decoded, converter: None, state: State::Reading })

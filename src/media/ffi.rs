@@ -5,7 +5,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     ffi::{CStr, CString, c_char, c_int, c_void},
-    mem, ptr,
+    mem,
     sync::Once,
 };
 
@@ -197,7 +197,7 @@ pub(super) fn parameters(stream: &ff::Stream) -> Parameters {
 /// `name` is null or points to a terminated string that lives for ever.
 unsafe fn text(name: *const c_char) -> Option<String> {
     // SAFETY: as the caller promises.
-    let name = (name != ptr::null()).then(|| unsafe { CStr::from_ptr(name) })?;
+    let name = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })?;
     Some(name.to_string_lossy().into_owned()).filter(|name| name != "unknown")
 }
 

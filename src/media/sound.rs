@@ -23,7 +23,6 @@ pub fn sound(path: &Path) -> Result<Samples> {
         .stream(media::Type::Audio)
         .ok_or_else(|| Error::NoStream { path: path.into(), kind: "sound" })?;
     let mut decoder = source.decoder(&stream)?;
-    drop(stream);
     let damage = |error| Error::Unreadable { path: path.into(), reason: error::reason(error) };
     let mut samples = Samples { rate: 0, channels: Vec::new() };
     loop {
