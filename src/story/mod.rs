@@ -2,6 +2,7 @@
 //! what each scene shows, and the frozen edit. Plain data, `serde`, no I/O.
 
 mod caption;
+mod encoding;
 mod frame;
 mod narration;
 mod platform;
@@ -16,6 +17,7 @@ mod timeline;
 mod voice;
 
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
+pub use encoding::{Quality, VideoEncoder};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};
 pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};
 pub use platform::{
@@ -28,5 +30,5 @@ pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
 pub use seed::Seed;
 pub use style::{Grade, Style};
 pub use time::{SAMPLE_RATE, Span, Time};
-pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Transition, TransitionKind};
+pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Title, Transition, TransitionKind};
 pub use voice::{EspeakVoice, VoicePreset};

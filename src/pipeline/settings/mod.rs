@@ -1,0 +1,21 @@
+//! The settings as run: concrete, complete, checked; one file a stage.
+//!
+//! Nothing here means "the default": what the user left out was filled in before typing.
+
+mod images;
+mod memory;
+mod narration;
+mod scenes;
+mod timeline;
+mod upscale;
+mod video;
+mod whole;
+
+pub use images::{ImageSize, Images};
+pub use memory::{Budget, Device, Memory};
+pub use narration::{Narration, VoiceEngine};
+pub use scenes::{DirectorEngine, Scenes};
+pub use timeline::{Captions, Timeline};
+pub use upscale::{Upscale, UpscaleEngine};
+pub use video::Video;
+pub use whole::Pipeline;

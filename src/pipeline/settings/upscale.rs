@@ -1,0 +1,36 @@
+//! The `upscale` stage.
+
+use serde::Serialize;
+
+use crate::pipeline::{fields::Fields, kind::name};
+
+/// How pictures reach the delivered size.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpscaleEngine {
+    /// The best installed model, Lanczos where there is none; the plan says which.
+    Auto,
+    /// Lanczos resampling: no model.
+    Lanczos,
+    /// The upscaling model of this name, or an error.
+    Model(String),
+}
+
+/// Settings of the `upscale` stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upscale {
+    /// How pictures reach the delivered size.
+    pub engine: UpscaleEngine,
+}
+
+impl Upscale {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let engine =
+            name("`auto`, `lanczos` or the name of an upscaling model").map(|word| match word.as_str() {
+                "auto" => UpscaleEngine::Auto,
+                "lanczos" => UpscaleEngine::Lanczos,
+                _ => UpscaleEngine::Model(word),
+            });
+        Some(Self { engine: fields.get("engine", &engine)? })
+    }
+}
