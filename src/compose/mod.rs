@@ -1,1 +1,24 @@
 //! The picture at time t: camera, transitions, captions, in YUV planes.
+//!
+//! [`Renderer::render`] draws one frame of a [`Timeline`](crate::story::Timeline) straight into
+//! the planes an encoder takes. [`camera_move`] and [`cues`] make the parts of a timeline that
+//! are a matter of composition.
+
+mod camera;
+mod captions;
+mod error;
+mod fonts;
+mod reel;
+mod renderer;
+mod sample;
+mod schedule;
+mod still;
+mod transition;
+mod yuv;
+
+pub use camera::camera_move;
+pub use captions::{CueRules, cues};
+pub use error::{Error, StillError, Warning};
+pub use fonts::Fonts;
+pub use reel::Stills;
+pub use renderer::Renderer;

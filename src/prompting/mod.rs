@@ -1,1 +1,7 @@
-//! Directors: spoken beats become scenes with prompts.
+//! From beats to scenes: when each picture is seen, and what it is of.
+
+mod director;
+mod error;
+
+pub use director::{Brief, Direction, Director, Note};
+pub use error::Error;

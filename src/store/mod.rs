@@ -1,1 +1,36 @@
-//! The content-addressed store: nothing is computed twice, nothing is lost.
+//! The content-addressed store: nothing is computed twice, and a killed run loses nothing.
+//!
+//! A [`Key`] says everything that a result depends on; the *record* under it holds the result
+//! and names the *objects* (bytes by digest) that belong to it.
+//!
+//! ```text
+//! <root>/CACHEDIR.TAG
+//! <root>/v1/ac/xx/<key>.json    records
+//!           cas/xx/<digest>     objects
+//!           tmp/                being written
+//!           locks/              one file a key in flight, users.lock
+//!           quarantine/         what no longer hashes to its name
+//! ```
+//!
+//! Files appear whole or not at all (temporary name, sync, rename) and are verified when read:
+//! what is broken is set aside, told as a [`Warning`], and computed again. Locks are the
+//! kernel's, so they vanish with the process that held them.
+
+mod atomic;
+mod error;
+mod flight;
+mod key;
+mod layout;
+mod objects;
+mod prune;
+mod records;
+mod warning;
+
+pub use atomic::{part_path, publish, write_atomically};
+pub use error::Error;
+pub use flight::Origin;
+pub use key::{Field, Key, KeyBuilder};
+pub use layout::Store;
+pub use prune::{Limits, Removed, Stat};
+pub use records::Entry;
+pub use warning::Warning;

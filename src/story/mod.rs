@@ -30,5 +30,5 @@ pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
 pub use seed::Seed;
 pub use style::{Grade, Style};
 pub use time::{SAMPLE_RATE, Span, Time};
-pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Transition, TransitionKind};
+pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Title, Transition, TransitionKind};
 pub use voice::{EspeakVoice, VoicePreset};

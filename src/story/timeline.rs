@@ -100,6 +100,17 @@ pub struct Captions {
     pub cues: Vec<Cue>,
 }
 
+/// The video's title, drawn large at its beginning and on the cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Title {
+    /// What it says.
+    pub text: String,
+    /// When it is shown; an empty span leaves it to the cover alone.
+    pub span: Span,
+    /// The box that holds every drawn pixel of it; no caption lies there meanwhile.
+    pub area: Rect,
+}
+
 /// The frozen edit of a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
@@ -113,6 +124,8 @@ pub struct Timeline {
     pub clips: Vec<Clip>,
     /// The text on them.
     pub captions: Captions,
+    /// The title, if the script has one.
+    pub title: Option<Title>,
     /// The colour look of every still.
     pub grade: Grade,
     /// The narration's sound in the store (WAV, 48 kHz).

@@ -1,0 +1,30 @@
+/// Why no scenes could be directed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The shortest and longest length of a scene make no sense.
+    #[error(
+        "scenes cannot last between {shortest} and {longest} seconds: write `seconds: [shortest, longest]` with 0 < shortest < longest, for example [2.5, 6]"
+    )]
+    Lengths {
+        /// The shortest.
+        shortest: f64,
+        /// The longest.
+        longest: f64,
+    },
+    /// The narration is not of this script.
+    #[error("the narration speaks beat {beat} of a script that has {beats}: it belongs to another script")]
+    OtherScript {
+        /// The beat it speaks.
+        beat: usize,
+        /// How many the script has.
+        beats: usize,
+    },
+    /// A data file of our own cannot be read.
+    #[error("assets/{file} cannot be read: {reason}")]
+    Asset {
+        /// The file.
+        file: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
