@@ -238,7 +238,7 @@ fn ends_sentence(text: &str, start: usize, at: usize, end: usize, cased: bool) -
         return is_unspaced(next);
     }
     let word = rest.split_whitespace().next().unwrap_or_default();
-    let first = word.chars().find(|c| c.is_alphanumeric());
+    let first = rest.chars().take(24).find(|c| c.is_alphanumeric());
     if cased && first.is_some_and(char::is_lowercase) {
         return false;
     }
