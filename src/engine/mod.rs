@@ -1,1 +1,22 @@
 //! ONNX Runtime: devices, memory, sessions. The only room that names `ort`.
+//!
+//! [`load`] finds the library, [`probe`] says what the machine has, [`place`] decides what
+//! goes where, and a [`Session`] runs one ONNX file with [`Tensor`]s in and out.
+
+mod device;
+mod error;
+mod library;
+mod memory;
+mod placement;
+mod provider;
+mod session;
+mod tensor;
+mod version;
+
+pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe};
+pub use error::Error;
+pub use library::{Library, load};
+pub use memory::{Bytes, Process, SystemMemory, process, system};
+pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, place};
+pub use session::{Options, Port, Session, default_threads};
+pub use tensor::{Element, Tensor};

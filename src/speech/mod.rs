@@ -1,1 +1,29 @@
 //! Voices: text becomes samples with exact word timings.
+//!
+//! [`tokens`] splits a text into the words that captions show and says how each
+//! of them is spoken; a [`Voice`] speaks them and tells when each is heard.
+//!
+//! ```no_run
+//! use shortform::speech::{Espeak, Utterance, Voice, tokens};
+//! # fn voice() -> shortform::story::EspeakVoice { unimplemented!() }
+//!
+//! let mut voice = Espeak::open(&voice())?;
+//! let tokens = tokens("It cost $5M in 2007.", "en-US");
+//! let speech = voice.speak(&Utterance { tokens: &tokens, rate: 1.0 })?;
+//! for word in &speech.words {
+//!     println!("{} starts at sample {}", tokens[word.token].text, word.start);
+//! }
+//! # Ok::<(), shortform::speech::Error>(())
+//! ```
+
+mod error;
+mod espeak;
+mod normalize;
+mod segment;
+mod token;
+mod voice;
+
+pub use error::Error;
+pub use espeak::{Espeak, Language, languages, version, voice_of_language};
+pub use token::{Token, tokens};
+pub use voice::{Speech, SpokenWord, Utterance, Voice};

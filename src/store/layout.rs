@@ -48,6 +48,11 @@ impl Store {
         Ok(store)
     }
 
+    /// The folder of everything kept.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// What went wrong, and was put right, since this was last asked.
     pub fn take_warnings(&self) -> Vec<Warning> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))

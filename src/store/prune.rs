@@ -8,7 +8,7 @@ use std::{
 use super::{Error, Store, layout::files, records};
 
 /// What a store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Stat {
     /// Results.
     pub records: u64,

@@ -1,0 +1,22 @@
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Install what building and running needs; asks before it installs system packages
+setup *ARGS:
+    scripts/setup.sh {{ARGS}}
+
+# Build, and make the video of the sample script: out/demo.mp4
+demo: setup
+    cargo run --release --locked -- generate assets/demo.md -o out/demo.mp4
+
+# Run the tests, on the same optimised build as the demo
+test: (setup "--tests")
+    cargo test --release --locked
+
+# Format, lints and documentation
+check: setup
+    cargo fmt --check
+    cargo clippy --release --locked --all-targets -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --no-deps
+    git ls-files '*.sh' .ci/run | xargs bash -n

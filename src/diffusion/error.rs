@@ -1,0 +1,78 @@
+//! What can go wrong between a prompt and a picture, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::{engine, models, models::Family, story::Size};
+
+use super::Blank;
+
+/// An error of the diffusion room.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The model folder is wrong.
+    #[error(transparent)]
+    Model(#[from] models::Error),
+    /// A family this room cannot draw with.
+    #[error("model `{model}` is of the family {family}, which is not built in yet: choose a Stable Diffusion 1.x or 2.x model")]
+    Family {
+        /// The model.
+        model: String,
+        /// What it is.
+        family: Family,
+    },
+    /// A file of the model that says something this room does not understand.
+    #[error("`{}`: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A network whose inputs or outputs are not what its part should have.
+    #[error("`{}` cannot serve as {part}: {reason}", path.display())]
+    Contract {
+        /// Its ONNX file.
+        path: PathBuf,
+        /// What it should be.
+        part: &'static str,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A size the networks cannot do.
+    #[error("model `{model}` cannot draw {wanted}: both sides must be multiples of {multiple}; the nearest size is {nearest}")]
+    Size {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        wanted: Size,
+        /// What both sides must divide by.
+        multiple: u32,
+        /// What can be had.
+        nearest: Size,
+    },
+    /// A number of a request that makes no sense.
+    #[error("{0}")]
+    Request(String),
+    /// Latents of another shape than the size asks for.
+    #[error("the given latents have shape {found:?}, but this model at this size needs {expected:?}")]
+    Latents {
+        /// Their shape.
+        found: Vec<usize>,
+        /// The right one.
+        expected: [usize; 4],
+    },
+    /// The model drew nothing.
+    #[error(transparent)]
+    Blank(#[from] Blank),
+    /// Stopped by the caller between two steps.
+    #[error("cancelled after {done} of {total} inference steps")]
+    Cancelled {
+        /// Steps done.
+        done: usize,
+        /// Steps asked for.
+        total: usize,
+    },
+}

@@ -1,0 +1,78 @@
+//! Latents to a picture.
+
+use image::RgbImage;
+use ndarray::{Array4, Ix4};
+
+use crate::{
+    engine::{self, Element, Session, Tensor},
+    models::Part,
+};
+
+use super::{Error, Geometry};
+
+/// The decoder of a variational autoencoder.
+#[derive(Debug)]
+pub struct VaeDecoder {
+    session: Session,
+    input: String,
+    element: Element,
+    factor: usize,
+    scaling_factor: f32,
+    shift_factor: f32,
+}
+
+impl VaeDecoder {
+    /// Loads the decoder; its one input may have any name (`latent_sample`, `latent`).
+    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options) -> Result<Self, Error> {
+        let session = Session::open(&part.file, options)?;
+        let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE decoder", reason };
+        let [input] = session.inputs() else {
+            return Err(wrong(format!("it takes {} inputs, expected one", session.inputs().len())));
+        };
+        let element = input.element.ok_or_else(|| wrong("its input has an element type that is not supported".into()))?;
+        Ok(Self {
+            input: input.name.clone(),
+            element,
+            factor: geometry.factor as usize,
+            scaling_factor: geometry.scaling_factor,
+            shift_factor: geometry.shift_factor,
+            session,
+        })
+    }
+
+    /// The picture of latents (1, channels, height, width), factor times as large each way.
+    pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
+        let scaled = latents / self.scaling_factor + self.shift_factor;
+        let input = Tensor::from_f32(scaled.into_dyn(), self.element);
+        let (_, pixels) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
+        let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
+        if pixels.shape() != [1, 3, height, width] {
+            let reason = format!("it answers shape {:?}, expected [1, 3, {height}, {width}]", pixels.shape());
+            return Err(self.wrong(reason));
+        }
+        let pixels = pixels.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
+        Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            image::Rgb([0, 1, 2].map(|channel| byte(pixels[[0, channel, y as usize, x as usize]])))
+        }))
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Contract { path: self.session.path().to_owned(), part: "VAE decoder", reason }
+    }
+}
+
+/// -1.0 ..= 1.0 to 0 ..= 255, rounded as diffusers' image processor does (ties to even).
+fn byte(value: f32) -> u8 {
+    ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_the_network_is_the_range_of_a_byte() {
+        assert_eq!([-2.0, -1.0, 0.0, 1.0, 3.0].map(byte), [0, 0, 128, 255, 255]);
+        assert_eq!(byte(f32::NAN), 0);
+    }
+}

@@ -1,0 +1,288 @@
+//! Decides what fits where, before anything is loaded. Pure: it looks at numbers only.
+
+use std::fmt;
+
+use super::{Bytes, Device, DeviceMemory};
+
+const GIB: u64 = 1 << 30;
+
+/// How much memory a device has, in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Below 8 GiB.
+    VeryLow,
+    /// 8 to 16 GiB.
+    Low,
+    /// 16 to 24 GiB.
+    Medium,
+    /// 24 to 32 GiB.
+    High,
+    /// Above 32 GiB.
+    VeryHigh,
+}
+
+impl Level {
+    /// The level of a budget of `bytes`.
+    pub fn of(bytes: u64) -> Self {
+        match bytes {
+            bytes if bytes < 8 * GIB => Self::VeryLow,
+            bytes if bytes < 16 * GIB => Self::Low,
+            bytes if bytes < 24 * GIB => Self::Medium,
+            bytes if bytes <= 32 * GIB => Self::High,
+            _ => Self::VeryHigh,
+        }
+    }
+
+    /// The most pixels to draw at this level before scaling up: 9:16 pictures of 288x512,
+    /// 432x768, 576x1024, 720x1280 and 1080x1920.
+    ///
+    /// A starting point, not a proof: [`place`] still asks whether the size fits.
+    pub fn pixels(self) -> u64 {
+        match self {
+            Self::VeryLow => 288 * 512,
+            Self::Low => 432 * 768,
+            Self::Medium => 576 * 1024,
+            Self::High => 720 * 1280,
+            Self::VeryHigh => 1080 * 1920,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::VeryLow => "very low",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::VeryHigh => "very high",
+        })
+    }
+}
+
+/// What one part needs while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// `text encoder`, `denoiser`, `vae decoder`.
+    pub part: String,
+    /// Bytes of its weights once loaded.
+    pub weights: u64,
+    /// Bytes of what it computes, at the candidate's size.
+    pub activations: u64,
+}
+
+/// One way to draw: a width and height in pixels and what each part needs at that size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// The parts.
+    pub demands: Vec<Demand>,
+}
+
+impl Candidate {
+    /// Bytes if every part stays loaded while the hungriest one works.
+    fn resident(&self) -> u64 {
+        let weights: u64 = self.demands.iter().map(|demand| demand.weights).sum();
+        weights + self.demands.iter().map(|demand| demand.activations).max().unwrap_or(0)
+    }
+
+    /// Bytes if only the part that works is loaded.
+    fn one_at_a_time(&self) -> u64 {
+        self.demands.iter().map(|demand| demand.weights + demand.activations).max().unwrap_or(0)
+    }
+}
+
+/// What stays loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residency {
+    /// Every part, from the first picture to the last.
+    Resident,
+    /// One part at a time: opened for its work and dropped after it.
+    Model,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Where it runs.
+    pub device: Device,
+    /// The candidate taken, by its position in the list.
+    pub candidate: usize,
+    /// What stays loaded.
+    pub residency: Residency,
+    /// The level of the budget.
+    pub level: Level,
+    /// Bytes that may be used.
+    pub budget: u64,
+    /// The most bytes it is expected to take.
+    pub predicted: u64,
+    /// The decision in plain lines, to be printed as they are.
+    pub lines: Vec<String>,
+}
+
+/// Nothing fits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{device} has {} for models, and the smallest way to draw ({width}x{height}, one part at a time) needs {}: {} more; raise `--memory-budget`, close other programs, or choose a smaller model",
+    Bytes(*budget), Bytes(*needed), Bytes(needed - budget)
+)]
+pub struct TooSmall {
+    /// The device.
+    pub device: Device,
+    /// Bytes that may be used.
+    pub budget: u64,
+    /// Bytes that the smallest way would take.
+    pub needed: u64,
+    /// Its width.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
+}
+
+/// What is left untouched of the free memory when no budget is given: a tenth of all, at least
+/// 512 MiB, so that the system and what else the device holds go on.
+fn reserve(device: &DeviceMemory) -> u64 {
+    (device.total / 10).max(512 << 20)
+}
+
+/// Decides how to draw on `device`.
+///
+/// `candidates` go from the one most wished for to the smallest, and there is at least one. The
+/// first that fits with everything loaded is taken; one that only fits part by part goes before
+/// a smaller one, because it costs seconds and no detail. `budget` in bytes overrides what the
+/// device has free less a reserve.
+pub fn place(
+    device: &DeviceMemory,
+    budget: Option<u64>,
+    candidates: &[Candidate],
+) -> Result<Placement, TooSmall> {
+    let allowed = budget.unwrap_or(device.free.saturating_sub(reserve(device)));
+    let level = Level::of(budget.unwrap_or(device.total));
+    let fitting = candidates.iter().enumerate().find_map(|(index, candidate)| {
+        [(Residency::Resident, candidate.resident()), (Residency::Model, candidate.one_at_a_time())]
+            .into_iter()
+            .find(|(_, bytes)| *bytes <= allowed)
+            .map(|(residency, predicted)| (index, candidate, residency, predicted))
+    });
+    let Some((index, candidate, residency, predicted)) = fitting else {
+        let smallest = candidates.iter().min_by_key(|candidate| candidate.one_at_a_time());
+        let (width, height, needed) = smallest.map_or((0, 0, 0), |c| (c.width, c.height, c.one_at_a_time()));
+        return Err(TooSmall { device: device.device, budget: allowed, needed, width, height });
+    };
+    let mut lines = vec![match budget {
+        Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
+        None => format!(
+            "memory: {} total, {} free on {}, level {level}",
+            Bytes(device.total),
+            Bytes(device.free),
+            device.device
+        ),
+    }];
+    let held = match residency {
+        Residency::Resident => "every part stays loaded",
+        Residency::Model => "one part is loaded at a time",
+    };
+    let size = format!("{}x{}", candidate.width, candidate.height);
+    lines.push(format!("images: {size}, {held}, {} expected of {}", Bytes(predicted), Bytes(allowed)));
+    if index > 0 {
+        let wished = &candidates[0];
+        lines.push(format!(
+            "images: {size} instead of {}x{}, which needs {}",
+            wished.width,
+            wished.height,
+            Bytes(wished.one_at_a_time())
+        ));
+    }
+    Ok(Placement {
+        device: device.device,
+        candidate: index,
+        residency,
+        level,
+        budget: allowed,
+        predicted,
+        lines,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn device(total: u64, free: u64) -> DeviceMemory {
+        DeviceMemory { device: Device::Cpu, name: "test".into(), total, free, unusable: None }
+    }
+
+    fn candidate(width: u32, height: u32) -> Candidate {
+        let pixels = u64::from(width * height);
+        let part = |part: &str, weights, activations| Demand { part: part.into(), weights, activations };
+        Candidate {
+            width,
+            height,
+            demands: vec![
+                part("text encoder", 200 * MIB, 10 * MIB),
+                part("denoiser", 1600 * MIB, pixels * 2000),
+                part("vae decoder", 100 * MIB, pixels * 1000),
+            ],
+        }
+    }
+
+    #[test]
+    fn levels_change_where_the_table_says() {
+        let level = |gib: f64| Level::of((gib * GIB as f64) as u64);
+        assert_eq!(level(7.9), Level::VeryLow);
+        assert_eq!(level(8.0), Level::Low);
+        assert_eq!(level(15.9), Level::Low);
+        assert_eq!(level(16.0), Level::Medium);
+        assert_eq!(level(24.0), Level::High);
+        assert_eq!(level(32.0), Level::High);
+        assert_eq!(level(32.1), Level::VeryHigh);
+    }
+
+    #[test]
+    fn plenty_keeps_everything_loaded_at_the_wished_size() {
+        let placement =
+            place(&device(24 * GIB, 22 * GIB), None, &[candidate(704, 1280), candidate(384, 704)]).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (0, Residency::Resident));
+        assert_eq!(placement.lines[0], "memory: 24.0 GiB total, 22.0 GiB free on cpu, level high");
+        assert_eq!(placement.lines.len(), 2);
+    }
+
+    #[test]
+    fn less_loads_part_by_part_and_still_less_draws_smaller_and_says_so() {
+        let candidates = [candidate(704, 1280), candidate(384, 704)];
+        let placement = place(&device(24 * GIB, 22 * GIB), Some(3400 * MIB), &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (0, Residency::Model));
+        let placement = place(&device(24 * GIB, 22 * GIB), Some(2600 * MIB), &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (1, Residency::Resident));
+        assert!(placement.lines[2].contains("384x704 instead of 704x1280"), "{:?}", placement.lines);
+    }
+
+    #[test]
+    fn too_little_says_by_how_much() {
+        let error = place(&device(24 * GIB, 22 * GIB), Some(GIB), &[candidate(384, 704)]).unwrap_err();
+        assert_eq!(error.needed, 1600 * MIB + 384 * 704 * 2000);
+        assert!(error.to_string().contains("1.1 GiB more"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_placement_fits_and_more_memory_never_draws_smaller(budget in 0..8 * GIB, more in 0..8 * GIB) {
+            let device = device(64 * GIB, 60 * GIB);
+            let candidates = [candidate(704, 1280), candidate(576, 1024), candidate(384, 704)];
+            match place(&device, Some(budget), &candidates) {
+                Err(error) => prop_assert!(error.needed > budget),
+                Ok(placement) => {
+                    prop_assert!(placement.predicted <= budget);
+                    let richer = place(&device, Some(budget + more), &candidates);
+                    prop_assert!(richer.is_ok_and(|richer| richer.candidate <= placement.candidate));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One ONNX file, ready to run.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use ort::{session::builder::GraphOptimizationLevel, value::ValueType};
+
+use super::{Device, Element, Error, Tensor, load, provider, tensor};
+
+/// Where and how a session runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The device that computes.
+    pub device: Device,
+    /// Threads of one operator on the CPU.
+    ///
+    /// The same inputs give the same bits for the same number of threads, machine and ONNX
+    /// Runtime: sums are split by thread, so another number may change the last bits.
+    pub threads: NonZeroUsize,
+}
+
+impl Options {
+    /// Runs on `device` with [`default_threads`].
+    pub fn on(device: Device) -> Self {
+        Self { device, threads: default_threads() }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::on(Device::Cpu)
+    }
+}
+
+/// As many threads as this process may use physical cores: a second thread on the same core
+/// only waits for its multiplier.
+pub fn default_threads() -> NonZeroUsize {
+    let allowed = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let physical = sysinfo::System::physical_core_count().ok().and_then(NonZeroUsize::new);
+    physical.map_or(allowed, |physical| physical.min(allowed))
+}
+
+/// An input or output of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name in the graph.
+    pub name: String,
+    /// Its element type; `None` if no [`Tensor`] can hold it.
+    pub element: Option<Element>,
+    /// The length of each dimension, `None` where it is free.
+    pub dims: Vec<Option<usize>>,
+    /// The name of each dimension, empty where it has none.
+    pub symbols: Vec<String>,
+}
+
+impl Port {
+    fn new(outlet: &ort::value::Outlet) -> Self {
+        let name = outlet.name().to_owned();
+        match outlet.dtype() {
+            ValueType::Tensor { ty, shape, dimension_symbols } => Self {
+                name,
+                element: Element::of(*ty),
+                dims: shape.iter().map(|&length| usize::try_from(length).ok()).collect(),
+                symbols: tensor::symbols(dimension_symbols),
+            },
+            _ => Self { name, element: None, dims: Vec::new(), symbols: Vec::new() },
+        }
+    }
+}
+
+/// A loaded ONNX file. Dropping it gives its memory back.
+#[derive(Debug)]
+pub struct Session {
+    session: ort::session::Session,
+    path: PathBuf,
+    device: Device,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+}
+
+impl Session {
+    /// Loads `path` onto the device. A device that cannot be used is an error: nothing moves to
+    /// the CPU by itself.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let device = options.device;
+        let session = build(path, options).map_err(|e| failed(e, path, device, Failed::Open))?;
+        let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
+        let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
+        Ok(Self { session, path: path.to_owned(), device, inputs, outputs })
+    }
+
+    /// What it takes.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// What it answers.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The input of that name.
+    pub fn input(&self, name: &str) -> Option<&Port> {
+        self.inputs.iter().find(|port| port.name == name)
+    }
+
+    /// The file it came from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Runs it once: `inputs` by name, in any order; answers every output in the graph's order.
+    pub fn run(&mut self, inputs: &[(&str, Tensor)]) -> Result<Vec<(String, Tensor)>, Error> {
+        let (path, device) = (&self.path, self.device);
+        let failed = |e| failed(e, path, device, Failed::Run);
+        let lent: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor.standardize())).collect();
+        let mut values = Vec::with_capacity(lent.len());
+        for (name, tensor) in &lent {
+            values.push((*name, tensor.lend().map_err(failed)?));
+        }
+        let answers = self.session.run(values).map_err(failed)?;
+        let mut outputs = Vec::with_capacity(answers.len());
+        for (name, value) in answers.iter() {
+            let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
+                return Err(Error::ElementType {
+                    name: name.to_owned(),
+                    found: value.dtype().to_string(),
+                    expected: "float32, float16, int64, int32 or bool",
+                });
+            };
+            outputs.push((name.to_owned(), tensor));
+        }
+        Ok(outputs)
+    }
+}
+
+fn build(path: &Path, options: &Options) -> Result<ort::session::Session, Failure> {
+    let library = load()?;
+    let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
+    let providers = provider::providers(options.device).map_err(unusable)?;
+    let builder = ort::session::Session::builder(library.environment())?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(options.threads.get())?
+        .with_inter_threads(1)?
+        .with_deterministic_compute(true)?
+        .with_execution_providers(providers);
+    Ok(builder.map_err(|e| unusable(e.to_string()))?.commit_from_file(path)?)
+}
+
+/// Either ours already, or ONNX Runtime's, still without a place.
+enum Failure {
+    Known(Error),
+    Reason(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl<R> From<ort::Error<R>> for Failure {
+    fn from(error: ort::Error<R>) -> Self {
+        Self::Reason(error.to_string())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Failed {
+    Open,
+    Run,
+}
+
+fn failed(failure: impl Into<Failure>, path: &Path, device: Device, at: Failed) -> Error {
+    let reason = match failure.into() {
+        Failure::Known(error) => return error,
+        Failure::Reason(reason) => reason,
+    };
+    let path = path.to_owned();
+    if is_out_of_memory(&reason) {
+        return Error::OutOfMemory { path, device, reason };
+    }
+    match at {
+        Failed::Open => Error::Open { path, device, reason },
+        Failed::Run => Error::Run { path, device, reason },
+    }
+}
+
+/// ONNX Runtime has no error code for it: these are the texts of its allocators.
+fn is_out_of_memory(reason: &str) -> bool {
+    ["std::bad_alloc", "Failed to allocate memory", "is smaller than requested bytes", "out of memory"]
+        .iter()
+        .any(|text| reason.contains(text))
+}

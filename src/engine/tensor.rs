@@ -1,0 +1,177 @@
+//! Tensors in memory: what goes into a session and what comes out.
+
+use half::f16;
+use ndarray::ArrayD;
+use ort::value::{DynValue, SymbolicDimensions, TensorElementType, TensorRef};
+use std::fmt;
+
+/// The element types that sessions take here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// 32-bit float.
+    F32,
+    /// 16-bit float, IEEE half precision.
+    F16,
+    /// 64-bit signed integer.
+    I64,
+    /// 32-bit signed integer.
+    I32,
+    /// True or false, a byte each.
+    Bool,
+}
+
+impl Element {
+    pub(super) fn of(ty: TensorElementType) -> Option<Self> {
+        match ty {
+            TensorElementType::Float32 => Some(Self::F32),
+            TensorElementType::Float16 => Some(Self::F16),
+            TensorElementType::Int64 => Some(Self::I64),
+            TensorElementType::Int32 => Some(Self::I32),
+            TensorElementType::Bool => Some(Self::Bool),
+            _ => None,
+        }
+    }
+
+    /// Bytes of one element.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 => 2,
+            Self::Bool => 1,
+        }
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::Bool => "bool",
+        })
+    }
+}
+
+/// A tensor in memory, row-major or not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tensor {
+    /// 32-bit floats.
+    F32(ArrayD<f32>),
+    /// 16-bit floats.
+    F16(ArrayD<f16>),
+    /// 64-bit integers.
+    I64(ArrayD<i64>),
+    /// 32-bit integers.
+    I32(ArrayD<i32>),
+    /// Booleans.
+    Bool(ArrayD<bool>),
+}
+
+macro_rules! each {
+    ($tensor:expr, $array:ident => $body:expr) => {
+        match $tensor {
+            Tensor::F32($array) => $body,
+            Tensor::F16($array) => $body,
+            Tensor::I64($array) => $body,
+            Tensor::I32($array) => $body,
+            Tensor::Bool($array) => $body,
+        }
+    };
+}
+
+impl Tensor {
+    /// The length of each dimension.
+    pub fn shape(&self) -> &[usize] {
+        each!(self, array => array.shape())
+    }
+
+    /// The type of its elements.
+    pub fn element(&self) -> Element {
+        match self {
+            Self::F32(_) => Element::F32,
+            Self::F16(_) => Element::F16,
+            Self::I64(_) => Element::I64,
+            Self::I32(_) => Element::I32,
+            Self::Bool(_) => Element::Bool,
+        }
+    }
+
+    /// The same numbers as 32-bit floats; booleans become 0 and 1.
+    pub fn into_f32(self) -> ArrayD<f32> {
+        match self {
+            Self::F32(array) => array,
+            Self::F16(array) => array.mapv(f16::to_f32),
+            Self::I64(array) => array.mapv(|x| x as f32),
+            Self::I32(array) => array.mapv(|x| x as f32),
+            Self::Bool(array) => array.mapv(|x| f32::from(u8::from(x))),
+        }
+    }
+
+    /// Floats as a tensor of `element`, rounded to the nearest for halves and towards zero for
+    /// integers; not zero is true.
+    pub fn from_f32(array: ArrayD<f32>, element: Element) -> Self {
+        match element {
+            Element::F32 => Self::F32(array),
+            Element::F16 => Self::F16(array.mapv(f16::from_f32)),
+            Element::I64 => Self::I64(array.mapv(|x| x as i64)),
+            Element::I32 => Self::I32(array.mapv(|x| x as i32)),
+            Element::Bool => Self::Bool(array.mapv(|x| x != 0.0)),
+        }
+    }
+
+    /// Bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        self.shape().iter().product::<usize>() as u64 * self.element().bytes()
+    }
+
+    /// Makes it row-major, which a session needs; copies only if it is not.
+    pub(super) fn standardize(&self) -> std::borrow::Cow<'_, Self> {
+        let standard = each!(self, array => array.is_standard_layout());
+        match standard {
+            true => std::borrow::Cow::Borrowed(self),
+            false => std::borrow::Cow::Owned(match self {
+                Self::F32(array) => Self::F32(array.as_standard_layout().into_owned()),
+                Self::F16(array) => Self::F16(array.as_standard_layout().into_owned()),
+                Self::I64(array) => Self::I64(array.as_standard_layout().into_owned()),
+                Self::I32(array) => Self::I32(array.as_standard_layout().into_owned()),
+                Self::Bool(array) => Self::Bool(array.as_standard_layout().into_owned()),
+            }),
+        }
+    }
+
+    /// Lends a row-major tensor to ONNX Runtime.
+    pub(super) fn lend(&self) -> ort::Result<ort::session::SessionInputValue<'_>> {
+        Ok(each!(self, array => TensorRef::from_array_view(array)?.into()))
+    }
+
+    /// Copies a tensor out of ONNX Runtime; `None` if its element type is not ours.
+    pub(super) fn take(value: &DynValue) -> ort::Result<Option<Self>> {
+        let Some(element) = value.dtype().tensor_type().and_then(Element::of) else { return Ok(None) };
+        Ok(Some(match element {
+            Element::F32 => Self::F32(value.try_extract_array()?.to_owned()),
+            Element::F16 => Self::F16(value.try_extract_array()?.to_owned()),
+            Element::I64 => Self::I64(value.try_extract_array()?.to_owned()),
+            Element::I32 => Self::I32(value.try_extract_array()?.to_owned()),
+            Element::Bool => Self::Bool(value.try_extract_array()?.to_owned()),
+        }))
+    }
+}
+
+macro_rules! from_array {
+    ($($element:ty => $variant:ident),*) => {$(
+        impl<D: ndarray::Dimension> From<ndarray::Array<$element, D>> for Tensor {
+            fn from(array: ndarray::Array<$element, D>) -> Self {
+                Self::$variant(array.into_dyn())
+            }
+        }
+    )*};
+}
+from_array!(f32 => F32, f16 => F16, i64 => I64, i32 => I32, bool => Bool);
+
+/// The symbolic name of each dimension, empty where it has none.
+pub(super) fn symbols(dimensions: &SymbolicDimensions) -> Vec<String> {
+    dimensions.iter().cloned().collect()
+}

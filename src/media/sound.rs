@@ -1,0 +1,84 @@
+//! The sound of a file, whole.
+
+use std::path::Path;
+
+use ffmpeg_next::{
+    self as ff,
+    format::{Sample, sample::Type},
+    frame, media,
+};
+
+use super::{
+    Error, Result, error,
+    source::{Decoder, Source},
+};
+use crate::story::Samples;
+
+/// Decodes the sound of the file at `path`, at its own rate and with its own channels.
+///
+/// Anything libav reads: music in MP3, FLAC or Ogg, a WAV, the sound of a video.
+pub fn sound(path: &Path) -> Result<Samples> {
+    let mut source = Source::open(path)?;
+    let stream = source
+        .stream(media::Type::Audio)
+        .ok_or_else(|| Error::NoStream { path: path.into(), kind: "sound" })?;
+    let mut decoder = source.decoder(&stream)?;
+    let damage = |error| Error::Unreadable { path: path.into(), reason: error::reason(error) };
+    let mut samples = Samples { rate: 0, channels: Vec::new() };
+    loop {
+        let packet = source.packet()?;
+        match &packet {
+            Some(packet) if packet.stream() != decoder.stream => continue,
+            packet => decoder.send(packet.as_ref()).map_err(damage)?,
+        }
+        receive(&mut decoder, &mut samples).map_err(damage)?;
+        if packet.is_none() {
+            break;
+        }
+    }
+    if samples.is_empty() { Err(Error::NoStream { path: path.into(), kind: "sound" }) } else { Ok(samples) }
+}
+
+/// Appends every frame that is ready.
+pub(super) fn receive(decoder: &mut Decoder, samples: &mut Samples) -> Result<(), ff::Error> {
+    let mut frame = frame::Audio::empty();
+    while decoder.receive(&mut frame)? {
+        append(&frame, samples)?;
+    }
+    Ok(())
+}
+
+/// Appends a decoded frame; the first one decides rate and channels.
+fn append(frame: &frame::Audio, samples: &mut Samples) -> Result<(), ff::Error> {
+    if samples.channels.is_empty() {
+        samples.rate = frame.rate();
+        samples.channels = vec![Vec::new(); usize::from(frame.channels())];
+    }
+    let changed = frame.rate() != samples.rate || usize::from(frame.channels()) != samples.channels.len();
+    if changed || frame.planes() == 0 {
+        return Err(ff::Error::InputChanged);
+    }
+    let out = &mut samples.channels;
+    match frame.format() {
+        Sample::U8(kind) => copy::<u8>(frame, kind, out, |s| (f32::from(s) - 128.0) / 128.0),
+        Sample::I16(kind) => copy::<i16>(frame, kind, out, |s| f32::from(s) / 32_768.0),
+        Sample::I32(kind) => copy::<i32>(frame, kind, out, |s| (f64::from(s) / 2_147_483_648.0) as f32),
+        Sample::F32(kind) => copy::<f32>(frame, kind, out, |s| s),
+        Sample::F64(kind) => copy::<f64>(frame, kind, out, |s| s as f32),
+        Sample::I64(_) | Sample::None => return Err(ff::Error::PatchWelcome),
+    }
+    Ok(())
+}
+
+fn copy<T: frame::audio::Sample + Copy>(
+    frame: &frame::Audio,
+    kind: Type,
+    out: &mut [Vec<f32>],
+    float: impl Fn(T) -> f32,
+) {
+    let step = if kind == Type::Packed { out.len() } else { 1 };
+    for (index, channel) in out.iter_mut().enumerate() {
+        let (plane, first) = if kind == Type::Packed { (0, index) } else { (index, 0) };
+        channel.extend(frame.plane::<T>(plane).iter().skip(first).step_by(step).map(|&sample| float(sample)));
+    }
+}

@@ -1,0 +1,99 @@
+//! Where models lie and how they are found.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Error, Model, embedded};
+
+/// The models of this machine: a folder of model folders, and the one inside the program.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    folder: PathBuf,
+    unpacked: PathBuf,
+}
+
+/// Where an installed model comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It came inside the program.
+    Embedded,
+    /// It lies in the folder of models.
+    Folder,
+}
+
+/// A name that [`Catalog::find`] knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The name.
+    pub name: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Catalog {
+    /// The models in `folder`, or in `models` of our data folder.
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        // Without a home there is no data folder; the system's temporary one always exists.
+        let data = directories::ProjectDirs::from("", "", "shortform")
+            .map_or_else(|| std::env::temp_dir().join("shortform"), |dirs| dirs.data_dir().to_owned());
+        Self { folder: folder.unwrap_or_else(|| data.join("models")), unpacked: data.join("embedded") }
+    }
+
+    /// The folder of models.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What is installed, by name.
+    pub fn installed(&self) -> Vec<Installed> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && entry.path().is_dir() {
+                found.push(Installed { name, origin: Origin::Folder });
+            }
+        }
+        if embedded::is_built_in() && found.iter().all(|known| known.name != embedded::NAME) {
+            found.push(Installed { name: embedded::NAME.into(), origin: Origin::Embedded });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
+    /// Finds a model: a folder of that name in the folder of models, then the embedded one,
+    /// then a path (whatever has a `/`, or starts with a `.`).
+    pub fn find(&self, name: &str) -> Result<Model, Error> {
+        if name.starts_with('.') || name.contains(std::path::is_separator) {
+            return Model::open(name, Path::new(name));
+        }
+        let path = self.folder.join(name);
+        if path.is_dir() {
+            return Model::open(name, &path);
+        }
+        if name == embedded::NAME {
+            return Model::open(name, &embedded::unpack(&self.unpacked)?);
+        }
+        let installed = self.installed().into_iter().map(|known| known.name).collect();
+        Err(Error::Missing { name: name.to_owned(), folder: self.folder.clone(), installed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_model_is_told_with_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("mine")).unwrap();
+        let catalog = Catalog::new(Some(folder.path().to_owned()));
+        let error = catalog.find("other").unwrap_err().to_string();
+        assert!(error.contains("no model `other`") && error.contains("mine"), "{error}");
+        let error = catalog.find("mine").unwrap_err().to_string();
+        assert!(error.contains("unet/model.onnx"), "{error}");
+        let error = catalog.find("./nowhere").unwrap_err().to_string();
+        assert!(error.contains("not a folder"), "{error}");
+    }
+}
