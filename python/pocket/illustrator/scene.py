@@ -29,13 +29,13 @@ class Scene:
     seed: int
 
     @staticmethod
-    def random(seed: int, subjects: tuple[str, ...]) -> Scene:
-        """The scene of this seed; clear weather is as likely as all others together are half."""
+    def random(seed: int, subjects: tuple[str, ...], layouts: int = 0) -> Scene:
+        """The scene of this seed. With `layouts`, each subject is laid out in only so many ways, under all lights, weathers and styles."""
         rng = random.Random(seed)
         subject = rng.choice(subjects)
         weathers = SUBJECTS[subject].weathers
         weather = "clear" if rng.random() < 0.3 else rng.choice(weathers)
-        return Scene(subject, rng.choice(tuple(LIGHTS)), weather, rng.choice(STYLES), seed)
+        return Scene(subject, rng.choice(tuple(LIGHTS)), weather, rng.choice(STYLES), rng.randrange(layouts) if layouts else seed)
 
 
 def render(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Picture:
@@ -45,7 +45,7 @@ def render(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Picture:
     canvas = surface.getCanvas()
     canvas.scale(width / WIDTH, height / HEIGHT)
     light = under(LIGHTS[scene.light], scene.weather)
-    stage = Stage(canvas, random.Random(scene.seed * 7919 + 17), light, scene.weather, scene.style)
+    stage = Stage(canvas, scene.seed, light, scene.weather, scene.style)
     SUBJECTS[scene.subject].draw(stage)
     if scene.subject not in _INDOORS:
         draw_weather(stage)

@@ -12,17 +12,24 @@ from .stage import HEIGHT, WIDTH, Stage, curve, gradient, paint
 
 def draw_sky(stage: Stage, orb: bool = True) -> None:
     """Everything above the horizon."""
+    with stage.apart(1):
+        _draw_sky(stage, orb)
+
+
+def _draw_sky(stage: Stage, orb: bool) -> None:
     light, rng = stage.light, stage.rng
     low = stage.horizon * 1.04
     stage.canvas.drawPaint(gradient((0, 0), (0, low), ((0.0, light.top, 1), (0.55, light.mid, 1), (1.0, light.low, 1))))
     if light.stars:
-        draw_stars(stage, int(90 * light.stars), stage.horizon)
+        with stage.apart(3):
+            draw_stars(stage, int(90 * light.stars), stage.horizon)
     if light.name == "aurora" and stage.weather in ("clear", "cloudy", "fog", "snow"):
         draw_aurora(stage)
     if orb and light.orb and light.orb_clear > 0:
         draw_orb(stage)
     stage.side = 1.0 if stage.orb is None and rng.random() < 0.5 or stage.orb and stage.orb[0] > WIDTH / 2 else -1.0
-    draw_clouds(stage)
+    with stage.apart(2):
+        draw_clouds(stage)
 
 
 def draw_stars(stage: Stage, count: int, low: float) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import skia
@@ -75,9 +76,10 @@ def curve(points: Sequence[Point], close: bool = True) -> skia.Path:
 class Stage:
     """One picture in the making."""
 
-    def __init__(self, canvas: skia.Canvas, rng: random.Random, light: Light, weather: str, style: str) -> None:
+    def __init__(self, canvas: skia.Canvas, seed: int, light: Light, weather: str, style: str) -> None:
         self.canvas = canvas
-        self.rng = rng
+        self.seed = seed
+        self.rng = rng = random.Random(seed * 7919 + 17)
         self.light = light
         self.weather = weather
         self.style = style
@@ -85,6 +87,13 @@ class Stage:
         self.orb: Point | None = None
         self.flat = style == "minimal"
         self.side = 1.0  # the side the light comes from: 1 right, -1 left
+
+    @contextmanager
+    def apart(self, part: int) -> Iterator[None]:
+        """Draw with a random source of its own, so that what is drawn here leaves the rest of the layout as it is."""
+        kept, self.rng = self.rng, random.Random(self.seed * 104729 + part)
+        yield
+        self.rng = kept
 
     # Colour
 

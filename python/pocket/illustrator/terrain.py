@@ -138,6 +138,11 @@ def path_to(stage: Stage, rgb: Rgb, x: float, y: float, width: float = 120, bend
 
 def water(stage: Stage, top: float, bottom: float = HEIGHT, rgb: Rgb = WATER, ripples: int = 46) -> None:
     """A plane of water that mirrors the sky and the sun."""
+    with stage.apart(5):
+        _water(stage, top, bottom, rgb, ripples)
+
+
+def _water(stage: Stage, top: float, bottom: float, rgb: Rgb, ripples: int) -> None:
     light, rng = stage.light, stage.rng
     far = mix(light.low, stage.tone(rgb), 0.35)
     near = mix(stage.tone(scale(rgb, (0.75, 0.85, 0.95))), light.mid, 0.15)

@@ -10,6 +10,11 @@ from .stage import HEIGHT, WIDTH, Stage, gradient, paint
 
 def draw_weather(stage: Stage) -> None:
     """The weather in front of everything."""
+    with stage.apart(4):
+        _draw_weather(stage)
+
+
+def _draw_weather(stage: Stage) -> None:
     if stage.weather in ("rain", "storm"):
         _rain(stage)
     elif stage.weather == "snow":

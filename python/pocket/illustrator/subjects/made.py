@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import skia
 
@@ -23,6 +24,7 @@ def _tower(stage: Stage, x: float, y: float, w: float, bottom: float, rgb: Rgb, 
     stage.rect(edge, y, w * 0.28, bottom - y, stage.tone(scale(rgb, (0.7, 0.7, 0.75)), depth), 0.8)
     if rng.random() < 0.3:
         stage.rect(x + w * 0.48, y - 18, 1.6, 18, face)
+    rng = random.Random(rng.getrandbits(32))
     if windows <= 0 or stage.flat and depth > 0.3:
         return
     dark = stage.tone(scale(rgb, (0.55, 0.6, 0.7)), depth)
@@ -79,12 +81,12 @@ def street(stage: Stage) -> None:
 
             shade = 0.72 if s == stage.side else 1.0
             stage.shape([at(t0, 0), at(t0, 1), at(t1, 1), at(t1, 0)], stage.tone(scale(rgb, (shade, shade, shade)), depth))
-            cols = 3
+            cols, windows = 3, random.Random(rng.getrandbits(32))
             for c in range(cols):
                 ta, tb = t0 + (t1 - t0) * (c + 0.25) / cols, t0 + (t1 - t0) * (c + 0.75) / cols
                 for r in range(5):
                     va, vb = (r + 0.35) / 5.4, (r + 0.85) / 5.4
-                    on = rng.random() < stage.light.lit * 0.6 or (r == 0 and stage.light.lit > 0.3)
+                    on = windows.random() < stage.light.lit * 0.6 or (r == 0 and stage.light.lit > 0.3)
                     stage.shape([at(ta, va), at(ta, vb), at(tb, vb), at(tb, va)], mix(LAMP, stage.light.haze, depth * 0.3) if on else stage.tone(scale(rgb, (0.5, 0.55, 0.65)), depth))
     stage.ramp(polygon([(vx - 12, h + 12), (vx + 12, h + 12), (WIDTH / 2 + 260, HEIGHT), (WIDTH / 2 - 260, HEIGHT)]), h, HEIGHT, stage.tone(stage.ground((150, 146, 144)), 0.5), stage.tone(stage.ground((150, 144, 140))))
     wet = stage.weather in ("rain", "storm")
