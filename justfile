@@ -14,6 +14,10 @@ demo: setup
 test: (setup "--tests")
     cargo test --release --locked
 
+# Print figures as ratios, both sides measured here and now
+bench: (setup "--tests")
+    cargo bench --locked
+
 # Format, lints and documentation
 check: setup
     cargo fmt --check
