@@ -23,6 +23,7 @@
 
 mod context;
 mod error;
+pub mod narration;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
