@@ -113,11 +113,13 @@ fn pictures_are_the_ones_of_diffusers() {
             let off = off(&picture.latents, &read_npy(file("latents")).unwrap());
             // Euler on a model with zero terminal signal starts at sigma 4096, where one bit of a
             // 32-bit float is 2.4e-4; PyTorch's square roots differ by such bits between machines.
-            let bound = if (name, case.scheduler) == ("velocity", SchedulerKind::Euler) { 1e-4 } else { 1e-5 };
+            let bound =
+                if (name, case.scheduler) == ("velocity", SchedulerKind::Euler) { 1e-4 } else { 1e-5 };
             assert!(off <= bound, "{name} {i}: latents are off by {off:e}");
             let theirs: Array3<u8> = read_npy(file("image")).unwrap();
             let pixel = |y, x, channel| picture.image.get_pixel(x as u32, y as u32).0[channel];
-            let worst = theirs.indexed_iter().map(|((y, x, c), &theirs)| pixel(y, x, c).abs_diff(theirs)).max();
+            let worst =
+                theirs.indexed_iter().map(|((y, x, c), &theirs)| pixel(y, x, c).abs_diff(theirs)).max();
             assert!(worst <= Some(1), "{name} {i}: a pixel is off by {worst:?}");
             assert_eq!(check(&picture), Ok(()));
         }
@@ -190,11 +192,18 @@ fn schedules_are_the_ones_of_diffusers() {
             assert!(near(*ours, *theirs, theirs.abs().max(1.0)), "{told}: {ours} is not {theirs}");
         }
         let sigma = scheduler.init_noise_sigma();
-        assert!(near(sigma, golden.init_noise_sigma, sigma), "{told}: {sigma}, not {}", golden.init_noise_sigma);
+        assert!(
+            near(sigma, golden.init_noise_sigma, sigma),
+            "{told}: {sigma}, not {}",
+            golden.init_noise_sigma
+        );
         let mut latents = array(&goldens.start) * sigma;
         for (step, theirs) in golden.run.iter().enumerate() {
             let shown = scheduler.scale_model_input(&latents, step)[[0, 0, 0, 0]];
-            assert!(near(shown, golden.shown[step], shown.abs().max(1.0)), "{told}: step {step} shows {shown}");
+            assert!(
+                near(shown, golden.shown[step], shown.abs().max(1.0)),
+                "{told}: step {step} shows {shown}"
+            );
             latents = scheduler.step(&array(&goldens.answers[step % 4]), step, &latents);
             let off = off(&latents, &array(theirs));
             assert!(off <= 1e-5, "{told}: step {step} is off by {off:e}");
@@ -281,7 +290,8 @@ fn a_model_is_told_by_its_contents() {
     assert!(weights.f32 > 20_000 && weights.f16 == 0, "{weights:?}");
     let digest = model.digest().unwrap();
     assert_eq!(models.find("velocity").digest().unwrap(), digest);
-    fs::write(model.path.join("scheduler/scheduler_config.json"), "{\"_class_name\": \"PNDMScheduler\"}").unwrap();
+    fs::write(model.path.join("scheduler/scheduler_config.json"), "{\"_class_name\": \"PNDMScheduler\"}")
+        .unwrap();
     assert_ne!(model.digest().unwrap(), digest);
     let mut drawer = TextToImage::open(&model, Options::default()).unwrap();
     let request = json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"));
