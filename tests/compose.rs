@@ -24,7 +24,7 @@ fn timeline(scenes: usize, seconds: f64, camera: CameraKind, transition: Transit
         scene,
         still: still_digest(scene),
         span: Span::new(at(scene), at(scene + 1)),
-        camera: camera_move(camera, Seed(5), scene),
+        camera: camera_move(camera, 1.18, Seed(5), scene),
         transition: Some(Transition { kind: transition, length: Time::from_seconds(0.5) }),
     };
     Timeline {

@@ -62,6 +62,12 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+impl serde::Serialize for DeviceChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A device and its memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceMemory {

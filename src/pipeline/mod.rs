@@ -28,6 +28,6 @@ pub use load::{Request, ScriptSource, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, Device, DirectorEngine, ImageSize, Images, Memory, Narration, Pipeline, Scenes,
-    Timeline, Upscale, UpscaleEngine, Video, VoiceEngine,
+    Budget, Captions, DirectorEngine, ImageSize, Images, Memory, Narration, Pipeline, Scenes, Timeline,
+    Upscale, UpscaleEngine, Video, VoiceEngine,
 };

@@ -23,6 +23,11 @@
 
 mod context;
 mod error;
+pub mod narration;
+pub mod subtitles;
+pub mod timeline;
+#[cfg(feature = "video")]
+pub mod video;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
