@@ -23,9 +23,11 @@
 
 mod context;
 mod error;
+pub mod images;
 pub mod narration;
 pub mod subtitles;
 pub mod timeline;
+pub mod upscale;
 #[cfg(feature = "video")]
 pub mod video;
 

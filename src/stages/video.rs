@@ -207,13 +207,16 @@ fn rejected(report: &Report, bytes: &[u8], store: &Store, key: &Key) -> Error {
     let kept = std::fs::create_dir_all(&folder).is_ok() && std::fs::write(&path, bytes).is_ok();
     let broken: Vec<String> = report.failures().map(ToString::to_string).collect();
     let place = if kept { format!(" (the file is at {})", path.display()) } else { String::new() };
-    let message = format!("the finished file is not what {} asks for{place}: {}", report.platform, broken.join("; "));
+    let message =
+        format!("the finished file is not what {} asks for{place}: {}", report.platform, broken.join("; "));
     Error::new(Kind::Rejected, "", message)
 }
 
 fn composing(error: compose::Error) -> Error {
     let kind = match error {
-        compose::Error::NoFont { .. } | compose::Error::NoGlyphs { .. } | compose::Error::Font(_) => Kind::Missing,
+        compose::Error::NoFont { .. } | compose::Error::NoGlyphs { .. } | compose::Error::Font(_) => {
+            Kind::Missing
+        }
         compose::Error::NoRoom { .. } => Kind::Invalid,
         _ => Kind::Failed,
     };
