@@ -23,6 +23,11 @@
 
 mod context;
 mod error;
+#[cfg(feature = "video")]
+mod mastering;
+pub mod subtitles;
+#[cfg(feature = "video")]
+pub mod video;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
