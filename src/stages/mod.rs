@@ -23,6 +23,8 @@
 
 mod context;
 mod error;
+#[cfg(feature = "video")]
+mod mastering;
 pub mod narration;
 pub mod subtitles;
 pub mod timeline;
