@@ -24,6 +24,8 @@
 mod context;
 mod error;
 pub mod images;
+#[cfg(feature = "video")]
+mod mastering;
 pub mod narration;
 pub mod subtitles;
 pub mod timeline;

@@ -1,90 +1,116 @@
-//! The words as subtitle files: SubRip and WebVTT.
+//! Subtitles beside the video: SubRip and WebVTT.
 
-use std::fmt::Write;
+use crate::{
+    compose::{self, CueRules},
+    story::{Cue, Narration, Time},
+};
 
-use crate::story::{Cue, CueWord, Time};
+/// One line of a subtitle, as broadcasters count it.
+const RULES: CueRules = CueRules { max_words: 12, max_chars: 42 };
 
-/// A SubRip file (`.srt`), one entry a cue.
+/// The narration in lines to be read, longer than the captions drawn on the picture.
+pub fn cues(narration: &Narration) -> Vec<Cue> {
+    compose::cues(narration.words(), &[], RULES)
+}
+
+/// `cues` as a SubRip file (`.srt`), without markup.
 pub fn srt(cues: &[Cue]) -> String {
-    let mut text = String::new();
-    for (index, cue) in cues.iter().enumerate() {
+    let block = |(index, cue): (usize, &Cue)| {
+        let text: String = cue.words.iter().map(|word| word_of(word.space_before, &word.text)).collect();
         let (start, end) = (stamp(cue.span.start, ','), stamp(cue.span.end, ','));
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}\n{start} --> {end}\n{}\n", index + 1, line(&cue.words));
-    }
-    text
+        format!("{}\n{start} --> {end}\n{}\n", index + 1, text.trim())
+    };
+    cues.iter().enumerate().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// A WebVTT file (`.vtt`), one cue each, every word with its own time.
+/// `cues` as a WebVTT file (`.vtt`); a stamp before each word says when it is spoken.
 pub fn vtt(cues: &[Cue]) -> String {
-    let mut text = String::from("WEBVTT\n\n");
+    let mut text = String::from("WEBVTT\n");
     for cue in cues {
-        let _ = writeln!(text, "{} --> {}", stamp(cue.span.start, '.'), stamp(cue.span.end, '.'));
+        text += &format!("\n{} --> {}\n", stamp(cue.span.start, '.'), stamp(cue.span.end, '.'));
+        let mut last = milliseconds(cue.span.start);
         for (index, word) in cue.words.iter().enumerate() {
-            if index > 0 {
-                if word.space_before {
-                    text.push(' ');
-                }
-                // A time outside the cue is not allowed in it.
-                if cue.span.start < word.span.start && word.span.start < cue.span.end {
-                    let _ = write!(text, "<{}>", stamp(word.span.start, '.'));
-                }
+            let written = escaped(&word_of(word.space_before && index > 0, &word.text));
+            // Stamps must grow and stay inside their cue.
+            let start = milliseconds(word.span.start);
+            if last < start && start < milliseconds(cue.span.end) {
+                text += &format!("<{}>", stamp(word.span.start, '.'));
+                last = start;
             }
-            text.push_str(&escaped(&word.text));
+            text += &written;
         }
-        text.push_str("\n\n");
+        text.push('\n');
     }
     text
 }
 
-fn line(words: &[CueWord]) -> String {
-    let mut line = String::new();
-    for (index, word) in words.iter().enumerate() {
-        if index > 0 && word.space_before {
-            line.push(' ');
-        }
-        line.push_str(&word.text);
-    }
-    line
+/// A word with the space before it, on one line.
+fn word_of(space: bool, word: &str) -> String {
+    let word = word.split_whitespace().collect::<Vec<_>>().join(" ");
+    if space { format!(" {word}") } else { word }
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// `00:01:02.345`, with the separator each format wants.
-fn stamp(time: Time, separator: char) -> String {
-    let millis = (time.seconds() * 1000.0).round() as u64;
-    let (seconds, millis) = (millis / 1000, millis % 1000);
-    format!("{:02}:{:02}:{:02}{separator}{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+fn milliseconds(time: Time) -> u64 {
+    (time.seconds() * 1e3).round() as u64
+}
+
+/// `00:00:01,200`, with `mark` before the milliseconds.
+fn stamp(time: Time, mark: char) -> String {
+    let ms = milliseconds(time);
+    let (seconds, ms) = (ms / 1000, ms % 1000);
+    format!("{:02}:{:02}:{:02}{mark}{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::Span;
+    use crate::story::{CueWord, Span};
 
-    fn cue() -> Cue {
-        let at = Time::from_seconds;
-        let word = |text: &str, start, end, space_before| CueWord {
-            text: text.into(),
-            span: Span::new(at(start), at(end)),
-            space_before,
+    fn span(start: f64, end: f64) -> Span {
+        Span::new(Time::from_seconds(start), Time::from_seconds(end))
+    }
+
+    fn cue(start: f64, words: &[(&str, bool)]) -> Cue {
+        let word = |(index, &(text, space_before)): (usize, &(&str, bool))| {
+            let at = start + index as f64 * 0.25;
+            CueWord { text: text.into(), span: span(at, at + 0.25), space_before }
         };
-        Cue {
-            span: Span::new(at(3661.5), at(3663.0)),
-            words: vec![word("R&D", 3661.5, 3662.0, false), word("pays.", 3662.25, 3662.9, true)],
-        }
+        let words: Vec<_> = words.iter().enumerate().map(word).collect();
+        Cue { span: span(start, start + 0.25 * words.len() as f64), words }
+    }
+
+    fn two() -> Vec<Cue> {
+        vec![
+            cue(0.1, &[("Salt", false), ("&", true), ("<pepper>,", true)]),
+            cue(3_661.0004, &[("漢", false), ("字", false)]),
+        ]
     }
 
     #[test]
-    fn subrip_counts_from_one_and_uses_commas() {
-        assert_eq!(srt(&[cue()]), "1\n01:01:01,500 --> 01:01:03,000\nR&D pays.\n\n");
+    fn subrip() {
+        assert_eq!(
+            srt(&two()),
+            "1\n00:00:00,100 --> 00:00:00,850\nSalt & <pepper>,\n\n\
+             2\n01:01:01,000 --> 01:01:01,500\n漢字\n"
+        );
     }
 
     #[test]
-    fn webvtt_times_each_word_and_escapes() {
-        let expected = "WEBVTT\n\n01:01:01.500 --> 01:01:03.000\nR&amp;D <01:01:02.250>pays.\n\n";
-        assert_eq!(vtt(&[cue()]), expected);
+    fn webvtt() {
+        assert_eq!(
+            vtt(&two()),
+            "WEBVTT\n\n00:00:00.100 --> 00:00:00.850\n\
+             Salt<00:00:00.350> &amp;<00:00:00.600> &lt;pepper&gt;,\n\n\
+             01:01:01.000 --> 01:01:01.500\n漢<01:01:01.250>字\n"
+        );
+    }
+
+    #[test]
+    fn nothing_said_is_still_a_file() {
+        assert_eq!((srt(&[]).as_str(), vtt(&[]).as_str()), ("", "WEBVTT\n"));
     }
 }

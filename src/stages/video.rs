@@ -1,55 +1,67 @@
-//! The edit rendered, encoded and verified: one file.
+//! The edit becomes a file: drawn, encoded in one pass, and verified.
 
-use std::{io::Cursor, path::Path};
+use std::io::Cursor;
 
+use image::{ImageEncoder, RgbImage, codecs::jpeg::JpegEncoder};
 use serde::{Deserialize, Serialize};
 
-use super::{Cached, Context, Error, Kind};
+use super::{Cached, Context, Error, Kind, mastering::master};
 use crate::{
-    audio::{decode_wav, level, stereo},
+    audio::{self, Measurement},
     compose::{self, Fonts, Renderer},
     digest::Digest,
-    media::{self, Encoding, Report},
+    media::{self, Check, Encoding, Measured, Outcome},
     pipeline::Pipeline,
     store::{Key, KeyBuilder, Origin, Store},
-    story::{CameraKind, Samples, Timeline},
+    story::Timeline,
 };
 
-/// Raised when the same timeline renders to other bytes than before.
+/// What is raised when the same timeline looks or sounds different than before.
 const VERSION: u32 = 1;
+/// Threads of the encoder: the same everywhere, because their number changes the bytes.
+const THREADS: u32 = 4;
+/// The cover's JPEG quality, 1 to 100.
+const COVER_QUALITY: u8 = 92;
 
-/// Encodings tried before a true peak that AAC raised above the platform's limit is given up.
-const ATTEMPTS: usize = 3;
-
-/// A finished video.
+/// A finished, verified video in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rendered {
-    /// The verified MP4 in the store.
+    /// The MP4.
     pub video: Digest,
-    /// The cover picture in the store, a JPEG.
+    /// The cover, a JPEG of the frame's size.
     pub cover: Digest,
-    /// Every rule of the platform and what the file has: a [`media::Report`].
-    pub report: serde_json::Value,
-    /// What was left out of the picture, in words.
+    /// Who encoded it, as libav names it.
+    pub encoder: String,
+    /// Loudness of the sound after the codec.
+    pub loudness: Measurement,
+    /// The platform's rules, each with what was found.
+    pub checks: Vec<Check>,
+    /// What was measured on the finished file.
+    pub measured: Measured,
+    /// What was left out of the picture.
     pub warnings: Vec<String>,
 }
 
-/// Renders, encodes and verifies a video.
+/// Renders a timeline, or finds it rendered.
 ///
 /// # Errors
-/// When the file breaks a rule of the platform (it is then kept beside the store's objects, under
-/// `rejected`), a font is missing, the encoder fails, somebody wants to stop.
+/// When a still, the narration or a font is missing, libav refuses, the finished file breaks a rule
+/// of the platform ([`Kind::Rejected`]), or the store cannot be used.
 pub fn run(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Result<Rendered, Error> {
     let key = key(pipeline, timeline)?;
     let store = ctx.store;
     let (rendered, origin) = store.obtain(&key, || {
-        let rendered = render(pipeline, timeline, ctx, &key)?;
+        let rendered = render(pipeline, timeline, ctx)?;
         let objects = vec![rendered.video, rendered.cover];
         Ok::<_, Error>((rendered, objects))
     })?;
+    ctx.progress(timeline.frames, timeline.frames, "frames", "")?;
     ctx.step(origin == Origin::Hit);
     for warning in &rendered.warnings {
-        ctx.warn(warning.clone());
+        ctx.warn(warning);
+    }
+    for check in rendered.checks.iter().filter(|check| check.outcome == Outcome::Advice) {
+        ctx.note(check.to_string());
     }
     Ok(rendered)
 }
@@ -57,178 +69,121 @@ pub fn run(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> R
 /// Whether the video need not be rendered again.
 ///
 /// # Errors
-/// When the store cannot be read.
+/// When libav lacks an encoder, or the store cannot be read.
 pub fn cached(pipeline: &Pipeline, timeline: &Timeline, ctx: &Context<'_>) -> Result<Cached, Error> {
-    let found = ctx.store.lookup::<Rendered>(&key(pipeline, timeline)?)?.is_some();
-    Ok(Cached { steps: 1, hits: usize::from(found) })
+    let found = ctx.store.lookup::<Rendered>(&key(pipeline, timeline)?)?;
+    Ok(Cached { steps: 1, hits: usize::from(found.is_some()) })
 }
 
 fn key(pipeline: &Pipeline, timeline: &Timeline) -> Result<Key, Error> {
-    let library = media::library().map_err(|error| Error::new(Kind::Missing, "", error))?;
-    Ok(KeyBuilder::new("video", VERSION)
+    let key = KeyBuilder::new("video", VERSION)
         .field("timeline", timeline)
+        .field("settings", &pipeline.video)
         .field("platform", &pipeline.platform)
-        .field("video", &pipeline.video)
         .field("title", &title(pipeline, timeline))
-        .field("camera", &pipeline.timeline.camera)
-        .field("library", &library)
-        .finish()?)
+        .field("library", &media::library()?);
+    Ok(key.finish()?)
 }
 
-fn title(pipeline: &Pipeline, timeline: &Timeline) -> Option<String> {
-    pipeline.title.clone().or_else(|| timeline.title.as_ref().map(|title| title.text.clone()))
+/// The title written into the file.
+fn title<'a>(pipeline: &'a Pipeline, timeline: &'a Timeline) -> Option<&'a str> {
+    pipeline.title.as_deref().or(timeline.title.as_ref().map(|title| title.text.as_str()))
 }
 
-fn encoding(pipeline: &Pipeline, timeline: &Timeline) -> Encoding {
-    let platform = Encoding::for_platform(&pipeline.platform, timeline.frames, pipeline.video.quality);
-    Encoding {
+fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Result<Rendered, Error> {
+    let platform = &pipeline.platform;
+    let encoding = Encoding {
+        size: timeline.frame_size,
         frame_rate: timeline.frame_rate,
         encoder: pipeline.video.encoder,
-        title: title(pipeline, timeline),
-        ..platform
-    }
-}
-
-fn render(
-    pipeline: &Pipeline,
-    timeline: &Timeline,
-    ctx: &mut Context<'_>,
-    key: &Key,
-) -> Result<Rendered, Error> {
-    let encoding = encoding(pipeline, timeline);
-    let limit = pipeline.platform.loudness.true_peak.value;
-    let mut sound = narration(timeline, ctx.store)?;
-    let mut fonts = Fonts::load().map_err(composing)?;
-    let file = tempfile::Builder::new()
-        .prefix("video-")
-        .suffix(".mp4")
-        .tempfile_in(ctx.store.root().join("tmp"))
-        .map_err(|error| Error::new(Kind::Failed, "", error))?;
-
-    let mut attempt = 1;
-    let mut warnings;
-    let report = loop {
-        warnings = encode(file.path(), &encoding, &sound, timeline, &mut fonts, ctx)?;
-        ctx.progress(timeline.frames, timeline.frames, "frames", "verifying")?;
-        let still = pipeline.timeline.camera == CameraKind::Hold;
-        let report = media::verify(file.path(), &pipeline.platform, media::Options { still })
-            .map_err(|error| Error::new(Kind::Rejected, "", error))?;
-        let peak = report.measured.true_peak.unwrap_or(f64::NEG_INFINITY);
-        if peak <= limit || attempt == ATTEMPTS {
-            break report;
-        }
-        // AAC rebuilt a peak higher than it was: leave it more room and encode again.
-        let ceiling = limit - (peak - limit) - 0.3 * attempt as f64;
-        ctx.warn(format!(
-            "AAC raised the true peak to {peak:.1} dBTP, above {limit} dBTP: encoding again with peaks limited to {ceiling:.1} dBTP"
-        ));
-        let target = pipeline.platform.loudness.integrated.value;
-        level(&mut sound, target, ceiling).map_err(|error| Error::new(Kind::Failed, "", error))?;
-        attempt += 1;
+        title: title(pipeline, timeline).map(str::to_owned),
+        threads: THREADS,
+        ..Encoding::for_platform(platform, timeline.frames, pipeline.video.quality)
     };
-    let bytes = std::fs::read(file.path()).map_err(|error| Error::new(Kind::Failed, "", error))?;
-    if !report.passed() {
-        return Err(rejected(&report, &bytes, ctx.store, key));
+    let narration = stored(ctx.store, timeline.narration, "narration")?;
+    let narration = audio::decode_wav(&narration).map_err(|error| Error::new(Kind::Failed, "", error))?;
+    let mastered = master(narration, encoding.samples(), platform)?;
+    if mastered.rounds > 0 {
+        ctx.note(format!(
+            "levelled again: the codec raised the sound to {:.1} dBTP",
+            mastered.heard.true_peak_dbtp
+        ));
     }
-    let cover = cover(timeline, &mut fonts, ctx.store)?;
+
+    let store = ctx.store;
+    let mut fonts = Fonts::load()?;
+    let stills = Box::new(move |digest| {
+        let png = stored(store, digest, "still")?;
+        Ok(image::load_from_memory(&png)?.to_rgb8())
+    });
+    let mut renderer = Renderer::new(timeline, stills, &mut fonts)?;
+    let cover = store.put(&jpeg(&renderer.cover()?)?)?;
+    let file = store.temporary()?;
+    let encoded = media::encode(file.path(), &encoding, &mastered.sound, |index, frame| {
+        ctx.progress(index, timeline.frames, "frames", "")?;
+        Ok::<_, Error>(renderer.render(index, frame)?)
+    })?;
+    let report = media::verify(file.path(), platform, media::Options { still: stands_still(timeline) })?;
+    if !report.passed() {
+        let broken: Vec<String> = report.failures().map(Check::to_string).collect();
+        let message = format!("the finished file breaks rules of {}: {}", platform.title, broken.join("; "));
+        return Err(Error::new(Kind::Rejected, "", message));
+    }
     Ok(Rendered {
-        video: ctx.store.put(&bytes)?,
-        cover: ctx.store.put(&cover)?,
-        report: without_path(&report),
-        warnings,
+        video: store.adopt(file)?,
+        cover,
+        encoder: encoded.encoder.to_owned(),
+        loudness: mastered.heard,
+        checks: report.checks,
+        measured: report.measured,
+        warnings: renderer.warnings().iter().map(ToString::to_string).collect(),
     })
 }
 
-/// The narration at 48 kHz on two channels, never longer than the picture.
-fn narration(timeline: &Timeline, store: &Store) -> Result<Samples, Error> {
-    let lost = || Error::new(Kind::Failed, "", "the narration has gone from the store: run again");
-    let bytes = store.get(timeline.narration)?.ok_or_else(lost)?;
-    let mut sound = stereo(decode_wav(&bytes).map_err(|error| Error::new(Kind::Failed, "", error))?);
-    let longest = timeline.duration().0 as usize;
-    sound.channels.iter_mut().for_each(|channel| channel.truncate(longest));
-    Ok(sound)
+/// Whether the camera is told to stand still somewhere: then a frozen picture is no mistake.
+fn stands_still(timeline: &Timeline) -> bool {
+    timeline
+        .clips
+        .iter()
+        .any(|clip| clip.camera.from == clip.camera.to && clip.camera.zoom_from == clip.camera.zoom_to)
 }
 
-/// The stills of `store` as the renderer asks for them.
-fn renderer<'a>(
-    timeline: &'a Timeline,
-    fonts: &'a mut Fonts,
-    store: &'a Store,
-) -> Result<Renderer<'a>, Error> {
-    let stills = Box::new(move |digest: Digest| {
-        let bytes = store.get(digest)?.ok_or("it has gone from the store: run again")?;
-        Ok(image::load_from_memory(&bytes)?.to_rgb8())
-    });
-    Renderer::new(timeline, stills, fonts).map_err(composing)
+fn stored(store: &Store, digest: Digest, what: &str) -> Result<Vec<u8>, Error> {
+    store.get(digest)?.ok_or_else(|| {
+        let message =
+            format!("the {what} {} is no longer in the store: run again to make it anew", digest.short());
+        Error::new(Kind::Failed, "", message)
+    })
 }
 
-/// Renders and encodes all of it; what was left out of the picture comes back in words.
-fn encode(
-    path: &Path,
-    encoding: &Encoding,
-    sound: &Samples,
-    timeline: &Timeline,
-    fonts: &mut Fonts,
-    ctx: &mut Context<'_>,
-) -> Result<Vec<String>, Error> {
-    let mut renderer = renderer(timeline, fonts, ctx.store)?;
-    media::encode(path, encoding, sound, |index, frame| {
-        if index % 10 == 0 {
-            ctx.progress(index, timeline.frames, "frames", "")?;
-        }
-        renderer.render(index, frame).map_err(composing)
-    })?;
-    Ok(renderer.warnings().iter().map(ToString::to_string).collect())
-}
-
-/// The cover as a JPEG.
-fn cover(timeline: &Timeline, fonts: &mut Fonts, store: &Store) -> Result<Vec<u8>, Error> {
-    let picture = renderer(timeline, fonts, store)?.cover().map_err(composing)?;
+fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, Error> {
     let mut bytes = Cursor::new(Vec::new());
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90)
-        .encode_image(&picture)
+    JpegEncoder::new_with_quality(&mut bytes, COVER_QUALITY)
+        .write_image(picture, picture.width(), picture.height(), image::ExtendedColorType::Rgb8)
         .map_err(|error| Error::new(Kind::Failed, "cover", error))?;
     Ok(bytes.into_inner())
 }
 
-/// The report as stored: equal files give equal records, wherever they were made.
-fn without_path(report: &Report) -> serde_json::Value {
-    let mut value = serde_json::to_value(report).unwrap_or_default();
-    if let Some(object) = value.as_object_mut() {
-        object.remove("path");
-    }
-    value
-}
-
-/// Keeps the file where it can be looked at, under a name nobody takes for a finished one.
-fn rejected(report: &Report, bytes: &[u8], store: &Store, key: &Key) -> Error {
-    let folder = store.root().join("rejected");
-    let path = folder.join(format!("{}.mp4", key.digest().short()));
-    let kept = std::fs::create_dir_all(&folder).is_ok() && std::fs::write(&path, bytes).is_ok();
-    let broken: Vec<String> = report.failures().map(ToString::to_string).collect();
-    let place = if kept { format!(" (the file is at {})", path.display()) } else { String::new() };
-    let message =
-        format!("the finished file is not what {} asks for{place}: {}", report.platform, broken.join("; "));
-    Error::new(Kind::Rejected, "", message)
-}
-
-fn composing(error: compose::Error) -> Error {
-    let kind = match error {
-        compose::Error::NoFont { .. } | compose::Error::NoGlyphs { .. } | compose::Error::Font(_) => {
-            Kind::Missing
-        }
-        compose::Error::NoRoom { .. } => Kind::Invalid,
-        _ => Kind::Failed,
-    };
-    Error::new(kind, "", error)
-}
-
 impl From<media::Error> for Error {
-    fn from(error: media::Error) -> Self {
-        let kind = match error {
-            media::Error::NoEncoder(_) | media::Error::UnknownOption { .. } => Kind::Missing,
+    fn from(source: media::Error) -> Self {
+        let kind = match &source {
+            media::Error::NoEncoder(_)
+            | media::Error::NoDecoder { .. }
+            | media::Error::UnknownOption { .. } => Kind::Missing,
+            media::Error::Size(_) | media::Error::TooShort(_) => Kind::Invalid,
             _ => Kind::Failed,
         };
-        Self::new(kind, "", error)
+        Self::new(kind, "", source)
+    }
+}
+
+impl From<compose::Error> for Error {
+    fn from(source: compose::Error) -> Self {
+        let kind = match &source {
+            compose::Error::NoFont { .. } | compose::Error::NoGlyphs { .. } => Kind::Missing,
+            compose::Error::FrameSize(_) | compose::Error::NoRoom { .. } => Kind::Invalid,
+            _ => Kind::Failed,
+        };
+        Self::new(kind, "", source)
     }
 }
