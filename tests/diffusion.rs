@@ -384,8 +384,9 @@ mod stages {
             ("memory.budget", "1GiB"),
         ];
         all.extend(sets);
-        let set: Vec<_> = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        pipeline::load(&pipeline::Request { set: &set, ..pipeline::Request::default() }).unwrap()
+        let set = |(path, value): &(&str, &str)| ("--set".to_owned(), (*path).to_owned(), (*value).to_owned());
+        let sets = all.iter().map(set).collect();
+        pipeline::load(&pipeline::Request { sets, ..pipeline::Request::default() }).unwrap()
     }
 
     fn scenes(prompts: &[&str]) -> Vec<Scene> {
