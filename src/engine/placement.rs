@@ -154,7 +154,11 @@ fn reserve(device: &DeviceMemory) -> u64 {
 /// first that fits with everything loaded is taken; one that only fits part by part goes before
 /// a smaller one, because it costs seconds and no detail. `budget` in bytes overrides what the
 /// device has free less a reserve.
-pub fn place(device: &DeviceMemory, budget: Option<u64>, candidates: &[Candidate]) -> Result<Placement, TooSmall> {
+pub fn place(
+    device: &DeviceMemory,
+    budget: Option<u64>,
+    candidates: &[Candidate],
+) -> Result<Placement, TooSmall> {
     let allowed = budget.unwrap_or(device.free.saturating_sub(reserve(device)));
     let level = Level::of(budget.unwrap_or(device.total));
     let fitting = candidates.iter().enumerate().find_map(|(index, candidate)| {
@@ -192,7 +196,15 @@ pub fn place(device: &DeviceMemory, budget: Option<u64>, candidates: &[Candidate
             Bytes(wished.one_at_a_time())
         ));
     }
-    Ok(Placement { device: device.device, candidate: index, residency, level, budget: allowed, predicted, lines })
+    Ok(Placement {
+        device: device.device,
+        candidate: index,
+        residency,
+        level,
+        budget: allowed,
+        predicted,
+        lines,
+    })
 }
 
 #[cfg(test)]
@@ -234,7 +246,8 @@ mod tests {
 
     #[test]
     fn plenty_keeps_everything_loaded_at_the_wished_size() {
-        let placement = place(&device(24 * GIB, 22 * GIB), None, &[candidate(704, 1280), candidate(384, 704)]).unwrap();
+        let placement =
+            place(&device(24 * GIB, 22 * GIB), None, &[candidate(704, 1280), candidate(384, 704)]).unwrap();
         assert_eq!((placement.candidate, placement.residency), (0, Residency::Resident));
         assert_eq!(placement.lines[0], "memory: 24.0 GiB total, 22.0 GiB free on cpu, level high");
         assert_eq!(placement.lines.len(), 2);

@@ -32,7 +32,8 @@ pub(super) fn unpack(folder: &Path) -> Result<PathBuf, Error> {
 }
 
 fn unpack_files(files: &[(String, &[u8])], folder: &Path) -> Result<PathBuf, Error> {
-    let digest = content::digest_of(files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect());
+    let digest =
+        content::digest_of(files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect());
     let target = folder.join(format!("{NAME}-{}", digest.short()));
     let is_whole = || content::digest_of_folder(&target).is_ok_and(|found| found == digest);
     if target.is_dir() {
@@ -87,7 +88,8 @@ mod tests {
     #[test]
     fn is_unpacked_once_and_repaired_when_broken() {
         let folder = tempfile::tempdir().unwrap();
-        let files = [("model_index.json".to_owned(), &b"{}"[..]), ("unet/model.onnx".to_owned(), &b"weights"[..])];
+        let files =
+            [("model_index.json".to_owned(), &b"{}"[..]), ("unet/model.onnx".to_owned(), &b"weights"[..])];
         let target = unpack_files(&files, folder.path()).unwrap();
         assert_eq!(fs::read(target.join("unet/model.onnx")).unwrap(), b"weights");
         let first = fs::metadata(target.join("unet/model.onnx")).unwrap().modified().unwrap();

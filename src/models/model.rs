@@ -91,7 +91,9 @@ impl Model {
         let Some(denoiser) = parts.iter().find(|part| part.kind == PartKind::Denoiser) else {
             return Err(unusable(match index {
                 Some(_) => "it has no unet/model.onnx; PyTorch weights must be exported to ONNX first".into(),
-                None => "it has neither model_index.json nor unet/model.onnx (the diffusers ONNX layout)".into(),
+                None => {
+                    "it has neither model_index.json nor unet/model.onnx (the diffusers ONNX layout)".into()
+                }
             }));
         };
         let Some(family) = Family::of(&denoiser.header.inputs) else {
@@ -121,10 +123,19 @@ impl Model {
 }
 
 fn part(model: &Path, kind: PartKind) -> Result<Option<Part>, Error> {
-    let found = kind.folders().iter().map(|folder| model.join(folder)).find(|folder| folder.join("model.onnx").is_file());
+    let found = kind
+        .folders()
+        .iter()
+        .map(|folder| model.join(folder))
+        .find(|folder| folder.join("model.onnx").is_file());
     let Some(folder) = found else { return Ok(None) };
     let file = folder.join("model.onnx");
-    Ok(Some(Part { kind, config: read_json(&folder.join("config.json"))?, header: Header::read(&file)?, file }))
+    Ok(Some(Part {
+        kind,
+        config: read_json(&folder.join("config.json"))?,
+        header: Header::read(&file)?,
+        file,
+    }))
 }
 
 fn read_json(path: &Path) -> Result<Option<Value>, Error> {

@@ -71,7 +71,9 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
     let mut initializers = BTreeSet::new();
     while let Some(field) = reader.field(end)? {
         match field {
-            (5, Value::Bytes(length)) => initializers.insert(initializer(reader, length, &mut header.weights)?),
+            (5, Value::Bytes(length)) => {
+                initializers.insert(initializer(reader, length, &mut header.weights)?)
+            }
             (11, Value::Bytes(length)) => {
                 header.inputs.push(name_of(reader, length)?);
                 true
@@ -231,10 +233,10 @@ mod tests {
     #[test]
     fn inputs_outputs_and_weights_are_read_and_the_rest_is_stepped_over() {
         let weight = [
-            &[0x08, 3, 0x08, 5][..],      // dims 3, 5, one by one
-            &[0x10, 1],                   // float32
+            &[0x08, 3, 0x08, 5][..], // dims 3, 5, one by one
+            &[0x10, 1],              // float32
             &field(8, b"w"),
-            &field(9, &[0; 60]),          // the numbers themselves
+            &field(9, &[0; 60]), // the numbers themselves
         ]
         .concat();
         let half = [&field(1, &[7, 2])[..], &[0x10, 10], &field(8, b"h")].concat();
@@ -258,7 +260,9 @@ mod tests {
 
     #[test]
     fn what_is_no_model_is_refused() {
-        for bytes in [&b""[..], b"version https://git-lfs.github.com/spec/v1\noid sha256:00", &[0x3a, 0x7f, 0]] {
+        for bytes in
+            [&b""[..], b"version https://git-lfs.github.com/spec/v1\noid sha256:00", &[0x3a, 0x7f, 0]]
+        {
             assert!(matches!(read(bytes), Err(Error::NotOnnx { .. })), "{bytes:?}");
         }
     }

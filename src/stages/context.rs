@@ -92,7 +92,13 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// Tells how far the stage is, and whether somebody asked to stop.
-    pub fn progress(&mut self, done: u64, total: u64, unit: &str, item: impl Into<String>) -> Result<(), Error> {
+    pub fn progress(
+        &mut self,
+        done: u64,
+        total: u64,
+        unit: &str,
+        item: impl Into<String>,
+    ) -> Result<(), Error> {
         let progress = Progress { done, total, unit: unit.to_owned(), item: item.into() };
         (self.tell)(self.stage, Happening::Progress(progress));
         self.cancel.check()
