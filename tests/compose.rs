@@ -201,8 +201,7 @@ fn gallery() {
                 timeline.title = Some(Title { text, span, area });
             }
             let still = if name == "emoji" || name == "de" { &night } else { &day };
-            let mut renderer =
-                Renderer::new(&timeline, Box::new(|_| Ok(still.clone())), &mut fonts).unwrap();
+            let mut renderer = Renderer::new(&timeline, Box::new(|_| Ok(still.clone())), &mut fonts).unwrap();
             for warning in renderer.warnings() {
                 println!("{name}: {warning}");
             }
