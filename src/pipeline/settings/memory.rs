@@ -1,10 +1,13 @@
 //! Where the models run, and in how much memory.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::pipeline::{
-    fields::Fields,
-    kind::{Kind, Wrong, bytes, name, only},
+use crate::{
+    engine::DeviceChoice,
+    pipeline::{
+        fields::Fields,
+        kind::{Kind, Wrong, bytes, name, only},
+    },
 };
 
 /// The memory that models may use.
@@ -17,27 +20,14 @@ pub enum Budget {
     Bytes(u64),
 }
 
-/// Where the models run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Device {
-    /// The fastest device found; the plan says which.
-    Auto,
-    /// The processor.
-    Cpu,
-    /// The NVIDIA GPU of this number.
-    Cuda(u32),
-    /// Apple's CoreML.
-    CoreMl,
-}
-
 /// Settings of memory and device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// The memory that models may use.
     pub budget: Budget,
     /// Where they run.
-    pub device: Device,
+    #[serde(serialize_with = "as_written")]
+    pub device: DeviceChoice,
 }
 
 /// What later versions will let the user choose; until then the planner decides alone.
@@ -56,16 +46,13 @@ impl Memory {
     }
 }
 
-fn device() -> Kind<Device> {
+fn device() -> Kind<DeviceChoice> {
     let word = name("`auto`, `cpu`, `cuda`, `cuda:1` or `coreml`");
-    Kind::new(word.expected.clone(), move |node| match word.read(node)?.as_str() {
-        "auto" => Ok(Device::Auto),
-        "cpu" => Ok(Device::Cpu),
-        "coreml" => Ok(Device::CoreMl),
-        "cuda" => Ok(Device::Cuda(0)),
-        other => match other.strip_prefix("cuda:").map(str::parse) {
-            Some(Ok(number)) => Ok(Device::Cuda(number)),
-            _ => Err(Wrong::new(format!("is {}, which is unknown", node.kind()))),
-        },
+    Kind::new(word.expected.clone(), move |node| {
+        word.read(node)?.parse().map_err(|_| Wrong::new(format!("is {}, which is unknown", node.kind())))
     })
+}
+
+fn as_written<S: Serializer>(device: &DeviceChoice, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(device)
 }
