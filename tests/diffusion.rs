@@ -316,3 +316,158 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     let small = engine::place(cpu, Some(1 << 20), &candidates).unwrap_err();
     assert!(small.needed > small.budget, "{small}");
 }
+
+mod stages {
+    //! The stages images and upscale, with a model of a few thousand weights.
+
+    use super::*;
+    use shortform::{
+        pipeline::{self, Pipeline},
+        stages::{Cancel, Context, Happening, Kind, Stage, images, upscale},
+        store::Store,
+        story::{Scene, Span, Still, Time},
+    };
+
+    struct Studio {
+        models: Models,
+        store: Store,
+        _cache: tempfile::TempDir,
+        told: Vec<Happening>,
+        cancel: Cancel,
+        draft: bool,
+    }
+
+    impl Studio {
+        fn new() -> Self {
+            let cache = tempfile::tempdir().unwrap();
+            let store = Store::open(cache.path()).unwrap();
+            let models = Models::with("plain");
+            Self { models, store, _cache: cache, told: Vec::new(), cancel: Cancel::default(), draft: false }
+        }
+
+        fn with<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Context<'_>) -> T) -> T {
+            let told = &mut self.told;
+            work(&mut Context {
+                stage,
+                store: &self.store,
+                models_dir: Some(self.models.folder.path().to_owned()),
+                draft: self.draft,
+                cancel: self.cancel.clone(),
+                tell: &mut |_, happening| told.push(happening),
+            })
+        }
+
+        /// Runs images and upscale; answers the stills and how many pictures and stills lay in the
+        /// store already.
+        fn run(&mut self, pipeline: &Pipeline, scenes: &[Scene]) -> (Vec<Still>, usize, usize) {
+            let drawn = self.with(Stage::Images, |ctx| images::cached(pipeline, scenes, ctx)).unwrap();
+            let pictures = self.with(Stage::Images, |ctx| images::run(pipeline, scenes, ctx)).unwrap();
+            let made = self.with(Stage::Upscale, |ctx| upscale::cached(pipeline, &pictures, ctx)).unwrap();
+            let stills = self.with(Stage::Upscale, |ctx| upscale::run(pipeline, &pictures, ctx)).unwrap();
+            (stills, drawn.hits, made.hits)
+        }
+
+        fn notes(&self) -> String {
+            let text = |happening: &Happening| match happening {
+                Happening::Note { text } | Happening::Warning { text } => Some(text.clone()),
+                _ => None,
+            };
+            self.told.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+        }
+    }
+
+    fn settings(sets: &[(&str, &str)]) -> Pipeline {
+        let mut all = vec![
+            ("images.model", "plain"),
+            ("images.inference_steps", "2"),
+            ("memory.device", "cpu"),
+            ("memory.budget", "1GiB"),
+        ];
+        all.extend(sets);
+        let set: Vec<_> = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        pipeline::load(&pipeline::Request { set: &set, ..pipeline::Request::default() }).unwrap()
+    }
+
+    fn scenes(prompts: &[&str]) -> Vec<Scene> {
+        let scene = |(index, prompt): (usize, &&str)| Scene {
+            index,
+            span: Span::new(Time::ZERO, Time::ZERO),
+            beats: 0..1,
+            text: (*prompt).to_owned(),
+            subject: (*prompt).to_owned(),
+            prompt: (*prompt).to_owned(),
+            negative_prompt: "text".to_owned(),
+            seed: Seed(7).derive("scene", index as u64),
+            line: index as u32 + 1,
+        };
+        prompts.iter().enumerate().map(scene).collect()
+    }
+
+    #[test]
+    fn scenes_become_stills_of_the_delivered_size_and_only_what_changed_is_drawn_again() {
+        let mut studio = Studio::new();
+        let pipeline = settings(&[]);
+        let (stills, drawn, made) = studio.run(&pipeline, &scenes(&["a fox", "a lighthouse", "snow"]));
+        assert_eq!((drawn, made), (0, 0));
+        assert!(stills.iter().enumerate().all(|(i, still)| still.scene == i));
+        assert!(stills.iter().all(|still| still.size == Size::new(1080, 1920)), "{stills:?}");
+        let png = studio.store.get(stills[0].image).unwrap().unwrap();
+        assert_eq!(image::load_from_memory(&png).unwrap().to_rgb8().dimensions(), (1080, 1920));
+        assert_ne!(stills[0].image, stills[1].image);
+        let notes = studio.notes();
+        for told in ["memory: budget 1.0 GiB on cpu, level very low", "instead of 720x1280", "with lanczos"] {
+            assert!(notes.contains(told), "{told:?} is not in\n{notes}");
+        }
+        let again = studio.run(&pipeline, &scenes(&["a fox", "a lighthouse", "snow"]));
+        assert_eq!(again, (stills.clone(), 3, 3));
+        let (changed, drawn, made) = studio.run(&pipeline, &scenes(&["a fox", "a red bicycle", "snow"]));
+        assert_eq!((drawn, made), (2, 2));
+        assert_eq!((changed[0].image, changed[2].image), (stills[0].image, stills[2].image));
+        assert_ne!(changed[1].image, stills[1].image);
+        let (_, drawn, _) = studio.run(&settings(&[("images.guidance_scale", "2")]), &scenes(&["a fox"]));
+        assert_eq!(drawn, 0);
+    }
+
+    #[test]
+    fn of_several_candidates_one_is_kept_and_each_step_is_told() {
+        let mut studio = Studio::new();
+        studio.run(&settings(&[("images.candidates", "3")]), &scenes(&["a fox"]));
+        let drawing = |happening: &&Happening| {
+            matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps")
+        };
+        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else { panic!("nothing told") };
+        assert_eq!((last.done, last.total, last.item.as_str()), (6, 6, "scene 1 of 1"));
+    }
+
+    #[test]
+    fn a_draft_needs_no_model() {
+        let mut studio = Studio::new();
+        studio.draft = true;
+        let pipeline = settings(&[("images.model", "nowhere")]);
+        let (stills, ..) = studio.run(&pipeline, &scenes(&["a fox", "snow"]));
+        assert!(stills.iter().all(|still| still.size == Size::new(1080, 1920)));
+        assert_ne!(stills[0].image, stills[1].image);
+    }
+
+    #[test]
+    fn trouble_is_told_by_kind() {
+        let mut studio = Studio::new();
+        let mut kind = |pipeline: &Pipeline| {
+            let error = studio.with(Stage::Images, |ctx| images::run(pipeline, &scenes(&["a fox"]), ctx));
+            let error = error.unwrap_err();
+            (error.kind, error.to_string())
+        };
+        let (missing, told) = kind(&settings(&[("images.model", "nowhere")]));
+        assert!(missing == Kind::Missing && told.contains("plain"), "{told}");
+        let (invalid, told) = kind(&settings(&[("images.size", "72x128")]));
+        assert!(invalid == Kind::Invalid && told.contains("multiples of 16"), "{told}");
+        let (memory, told) = kind(&settings(&[("images.size", "2048x4096"), ("memory.budget", "64MiB")]));
+        assert!(memory == Kind::OutOfMemory && told.contains("more;"), "{told}");
+        studio.cancel.cancel();
+        let stopped = studio.with(Stage::Images, |ctx| images::run(&settings(&[]), &scenes(&["a fox"]), ctx));
+        assert_eq!(stopped.unwrap_err().kind, Kind::Cancelled);
+        let model = settings(&[("upscale.engine", "real-esrgan")]);
+        let refused = studio.with(Stage::Upscale, |ctx| upscale::run(&model, &[], ctx)).unwrap_err();
+        assert!(refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"), "{refused}");
+    }
+}

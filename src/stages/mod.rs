@@ -23,11 +23,13 @@
 
 mod context;
 mod error;
+pub mod images;
 #[cfg(feature = "video")]
 mod mastering;
 pub mod narration;
 pub mod subtitles;
 pub mod timeline;
+pub mod upscale;
 #[cfg(feature = "video")]
 pub mod video;
 
