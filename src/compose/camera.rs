@@ -3,7 +3,8 @@
 use crate::story::{CameraKind, CameraMove, Seed, Size};
 
 /// The move of scene `scene`, at most `zoom` (1 shows the whole still) near: seeded, alternating
-/// in and out, towards points near the thirds.
+/// in and out, towards points near the thirds. A drift
+/// takes half of the zoom.
 ///
 /// Both ends show only the still: a zoom of `z` leaves the centre free within `0.5 / z`
 /// of the borders along the side that fits, and more along the other.
@@ -37,7 +38,7 @@ pub fn camera_move(kind: CameraKind, zoom: f64, seed: Seed, scene: usize) -> Cam
             ((at(a), zoom), (at(b), zoom))
         }
         CameraKind::Drift => {
-            let near = zoom.min(1.06);
+            let near = 1.0 + (zoom - 1.0) / 2.0;
             let drift = |what: &str| inside(0.5 + (pick(what) - 0.5) * 0.06, near);
             (([0.5, 0.5], near), ([drift("camera x"), drift("camera y")], near))
         }
