@@ -26,7 +26,7 @@ look_for_all() {
   need "Chinese, Japanese and Korean fonts" has_font NotoSansCJK "fonts-noto-cjk" "google-noto-sans-cjk-fonts" "noto-fonts-cjk" "-"
   need "emoji font"           has_font NotoColorEmoji  "fonts-noto-color-emoji" "google-noto-color-emoji-fonts" "noto-fonts-emoji" "-"
   if ! has_onnxruntime; then
-    need "pip (fetches ONNX Runtime)" has_pip          "python3-pip" "python3-pip" "python-pip" "python"
+    need "pip, which fetches ONNX Runtime" has_pip     "python3-pip" "python3-pip" "python-pip" "python"
   fi
   if [ -n "$with_tests" ]; then
     need "ffmpeg"             has_program ffmpeg       "ffmpeg" "ffmpeg-free" "ffmpeg" "ffmpeg"
@@ -117,9 +117,9 @@ need() {
     none) names=- ;;
   esac
   case $manager:$names in
-    none:*) fail "$what is missing, and this system has none of apt, dnf, pacman, brew: install it by hand" ;;
-    brew:-) [ "$check" != "has_program cc" ] || fail "$what is missing: run xcode-select --install" ;;
-    *) say "$what is missing"; packages="$packages $names" ;;
+    none:*) fail "missing: $what; this system has none of apt, dnf, pacman, brew: install it by hand" ;;
+    brew:-) [ "$check" != "has_program cc" ] || fail "missing: $what; run xcode-select --install" ;;
+    *) say "missing: $what"; packages="$packages $names" ;;
   esac
 }
 

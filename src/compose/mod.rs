@@ -8,10 +8,17 @@ mod camera;
 mod captions;
 mod error;
 mod fonts;
+mod reel;
 mod renderer;
+mod sample;
+mod schedule;
+mod still;
+mod transition;
+mod yuv;
 
 pub use camera::camera_move;
 pub use captions::{CueRules, cues};
 pub use error::{Error, StillError, Warning};
 pub use fonts::Fonts;
-pub use renderer::{Renderer, Stills};
+pub use reel::Stills;
+pub use renderer::Renderer;

@@ -1,6 +1,6 @@
 //! One pass over a file: every packet read, every frame decoded, everything measured.
 
-use ebur128::{EbuR128, Mode};
+use ebur128::{Channel, EbuR128, Mode};
 use ffmpeg_next::{self as ff, format::Pixel, frame, media, picture};
 
 use super::motion::Motion;
@@ -87,8 +87,8 @@ impl Pass {
                 break;
             }
         }
-        if let Some(meter) = meter {
-            pass.read(&meter);
+        if let Some(mut meter) = meter {
+            pass.read(&mut meter);
         }
         Ok(pass)
     }
@@ -148,8 +148,7 @@ impl Pass {
         }
         self.samples += samples.len() as u64;
         if meter.is_none() {
-            *meter =
-                EbuR128::new(samples.channels.len() as u32, samples.rate, Mode::I | Mode::TRUE_PEAK).ok();
+            *meter = new_meter(&samples).ok();
         }
         let channels: Vec<&[f32]> = samples.channels.iter().map(Vec::as_slice).collect();
         let measured = meter.as_mut().is_some_and(|meter| {
@@ -164,10 +163,23 @@ impl Pass {
         }
     }
 
-    fn read(&mut self, meter: &EbuR128) {
+    fn read(&mut self, meter: &mut EbuR128) {
+        // The interpolator looks ahead: a peak at the very end needs something to follow it.
+        let silence = vec![&[0.0_f32; 64][..]; meter.channels() as usize];
+        let _ = meter.add_frames_planar_f32(&silence);
         self.integrated = meter.loudness_global().ok().filter(|lufs| lufs.is_finite());
         let peak =
             (0..meter.channels()).filter_map(|channel| meter.true_peak(channel).ok()).fold(0.0, f64::max);
         self.true_peak = (peak > 0.0).then(|| 20.0 * peak.log10());
     }
+}
+
+/// A meter for sound like `samples`; one channel counts as heard from two speakers.
+fn new_meter(samples: &Samples) -> Result<EbuR128, ebur128::Error> {
+    let channels = samples.channels.len() as u32;
+    let mut meter = EbuR128::new(channels, samples.rate, Mode::I | Mode::TRUE_PEAK)?;
+    if channels == 1 {
+        meter.set_channel(0, Channel::DualMono)?;
+    }
+    Ok(meter)
 }

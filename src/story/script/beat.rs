@@ -1,7 +1,3 @@
-//! The input text, read once: what is spoken, and what directs.
-//!
-//! [`Script::parse`] is the one way in.
-
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -1,0 +1,26 @@
+"""The encoded scenes on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from illustrator import Scene
+
+
+class Latents:
+    """All encoded scenes in a folder of `latents-*` folders; with `layouts`, only those of so many layouts a subject."""
+
+    def __init__(self, root: Path, layouts: int = 0) -> None:
+        arrays, self.scenes = [], []
+        for folder in sorted(root.glob("latents-*")):
+            if not (folder / "latents.npy").exists():
+                continue
+            scenes = [Scene(**json.loads(line)) for line in open(folder / "scenes.jsonl")]
+            keep = [k for k, s in enumerate(scenes) if not layouts or s.seed < layouts]
+            arrays.append(np.load(folder / "latents.npy", mmap_mode="r")[keep])
+            self.scenes += [scenes[k] for k in keep]
+        self.values = torch.from_numpy(np.concatenate(arrays))

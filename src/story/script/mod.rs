@@ -1,0 +1,27 @@
+//! The input text, read once: what is spoken, and what directs.
+//!
+//! [`Script::parse`] and [`Script::read_bytes`] are the ways in. Plain text or Markdown:
+//!
+//! | written | meaning |
+//! |---|---|
+//! | YAML between two `---` lines at the top | settings for this video |
+//! | the first `# heading` | the title; no heading is spoken |
+//! | a blank line, a rule, a heading | the paragraph ends |
+//! | `[scene: a red bicycle in the snow]` | the picture from here on |
+//! | `[pause: 800ms]`, `[pause: 1.5s]` | silence |
+//! | `[voice: onyx]`, `[voice: default]` | who speaks from here on |
+//! | `[anything else]`, `<!-- ... -->` | a note, never spoken |
+//! | emphasis, links, lists, quotes, code | their plain text |
+//! | `\[`, `\*`, ... | the character itself |
+
+mod beat;
+mod block;
+mod clause;
+mod directive;
+mod encoding;
+mod inline;
+mod passage;
+mod reader;
+mod sentence;
+
+pub use beat::{Beat, FrontMatter, Pause, Script, ScriptError};

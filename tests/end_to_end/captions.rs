@@ -1,0 +1,173 @@
+//! Captions fall on the spoken word, can be read, and keep out of the platform's way.
+
+use std::{path::Path, process::Command};
+
+use image::{GrayImage, Luma, Rgb, RgbImage};
+use shortform::story::Platform;
+
+use super::{
+    film::{Film, Word},
+    program::{folder, succeed, words},
+};
+
+const TEXT: [u8; 3] = [0xff, 0xff, 0xff];
+const HIGHLIGHT: [u8; 3] = [0xff, 0xe5, 0x00];
+
+/// Left, top, right, bottom.
+type Bounds = (u32, u32, u32, u32);
+
+/// A moment of the film, with captions and without.
+struct Moment {
+    word: Word,
+    with: RgbImage,
+    without: RgbImage,
+}
+
+/// The middle of every word.
+fn moments() -> impl Iterator<Item = Moment> {
+    let words = Film::captioned().words();
+    let middles: Vec<f64> = words.iter().map(Word::middle).collect();
+    let with = Film::captioned().frames_at(&middles);
+    let without = Film::uncaptioned().frames_at(&middles);
+    words.into_iter().zip(with.into_iter().zip(without)).map(|(word, (with, without))| Moment {
+        word,
+        with,
+        without,
+    })
+}
+
+impl Moment {
+    /// The box around all pixels for which `is_meant` holds, given the pixel with and without captions.
+    fn bounds(&self, is_meant: impl Fn(Rgb<u8>, Rgb<u8>) -> bool) -> Option<Bounds> {
+        let meant = self
+            .with
+            .enumerate_pixels()
+            .filter(|&(x, y, &with)| is_meant(with, *self.without.get_pixel(x, y)));
+        meant.fold(None, |bounds, (x, y, _)| {
+            let (left, top, right, bottom) = bounds.unwrap_or((x, y, x, y));
+            Some((left.min(x), top.min(y), right.max(x), bottom.max(y)))
+        })
+    }
+
+    /// Where ink lies: shadows and outlines too.
+    fn ink(&self) -> Option<Bounds> {
+        self.bounds(|with, without| difference(with.0, without.0) > 64)
+    }
+
+    /// Where the spoken word is marked.
+    fn highlight(&self) -> Option<Bounds> {
+        self.bounds(|with, without| {
+            difference(with.0, HIGHLIGHT) < 48 && difference(without.0, HIGHLIGHT) > 96
+        })
+    }
+}
+
+/// The largest difference of a channel.
+fn difference(a: [u8; 3], b: [u8; 3]) -> u8 {
+    a.iter().zip(b).map(|(&a, b)| a.abs_diff(b)).max().unwrap()
+}
+
+#[test]
+fn ink_stays_in_the_safe_area() {
+    let platform = include_str!("../../assets/platforms/tiktok.yaml");
+    let area = serde_yaml::from_str::<Platform>(platform).unwrap().safe_area.value.captions;
+    for moment in moments() {
+        let ink = moment.ink().unwrap_or_else(|| panic!("nothing is drawn at `{}`", moment.word.text));
+        let inside = ink.0 >= area.left && ink.1 >= area.top && ink.2 < area.right && ink.3 < area.bottom;
+        assert!(inside, "ink {ink:?} at `{}` leaves {area:?}", moment.word.text);
+    }
+}
+
+#[test]
+fn each_word_is_marked_while_it_is_spoken() {
+    let mut places: Vec<(String, Bounds)> = Vec::new();
+    for moment in moments() {
+        let place = moment.highlight().unwrap_or_else(|| panic!("`{}` is not marked", moment.word.text));
+        let (width, height) = (place.2 - place.0, place.3 - place.1);
+        // One word on one line: no wider than its letters allow, no higher than one line.
+        let letters = moment.word.text.chars().count() as u32;
+        assert!(width > 8 && width < letters * 72 && height < 110, "`{}`: {place:?}", moment.word.text);
+        places.push((moment.word.text, place));
+    }
+    for pair in places.windows(2) {
+        assert_ne!(
+            pair[0].1, pair[1].1,
+            "the mark stays where it was from `{}` to `{}`",
+            pair[0].0, pair[1].0
+        );
+    }
+}
+
+#[test]
+fn captions_read_as_the_words_of_the_script() {
+    let words = Film::captioned().words();
+    let cues = cues(&Film::captioned().video.with_extension("srt"));
+    let mut misread = Vec::new();
+    let moments: Vec<_> = moments().collect();
+    for (n, moment) in moments.iter().enumerate() {
+        let at = moment.word.middle();
+        let cue = cues.iter().find(|cue| cue.start <= at && at < cue.end);
+        let cue = cue.unwrap_or_else(|| panic!("no cue at `{}`, {at:.2} s", moment.word.text));
+        let read = plain(&read_aloud(moment, n));
+        if read != plain(&cue.text) {
+            misread.push(format!("`{}` was read as `{read}`", cue.text));
+        }
+    }
+    let share = 1.0 - misread.len() as f64 / words.len() as f64;
+    assert!(share >= 0.95, "{:.0} % of {} frames: {misread:#?}", share * 100.0, words.len());
+
+    let all: Vec<_> = cues.iter().map(|cue| plain(&cue.text)).collect();
+    let script: Vec<_> = words.iter().map(|word| plain(&word.text)).collect();
+    assert_eq!(all.join(" "), script.join(" "), "the cues are the words of the script");
+}
+
+/// What tesseract reads in a frame.
+fn read_aloud(moment: &Moment, n: usize) -> String {
+    // The letters alone, dark on light, as tesseract likes them.
+    let (left, top, right, bottom) = moment.ink().unwrap();
+    let margin = 40;
+    let letters = GrayImage::from_fn(right - left + 2 * margin, bottom - top + 2 * margin, |x, y| {
+        let (x, y) = ((x + left).saturating_sub(margin), (y + top).saturating_sub(margin));
+        let inside = (left..=right).contains(&x) && (top..=bottom).contains(&y);
+        let is_letter = inside && {
+            let pixel = moment.with.get_pixel(x, y).0;
+            difference(pixel, TEXT) < 70 || difference(pixel, HIGHLIGHT) < 70
+        };
+        Luma([if is_letter { 0 } else { 255 }])
+    });
+    let path = folder("read aloud").join(format!("{n:02}.png"));
+    letters.save(&path).unwrap();
+    let mut tesseract = Command::new("tesseract");
+    let text =
+        succeed(tesseract.arg(&path).arg("-").args(words("--psm 6 -l eng")).env("OMP_THREAD_LIMIT", "1"));
+    String::from_utf8(text).unwrap()
+}
+
+/// The words alone: no punctuation, no capitals.
+fn plain(text: &str) -> String {
+    let words =
+        text.split_whitespace().map(|word| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+struct Cue {
+    start: f64,
+    end: f64,
+    text: String,
+}
+
+/// The cues of an .srt file.
+fn cues(srt: &Path) -> Vec<Cue> {
+    let text = std::fs::read_to_string(srt).unwrap();
+    let cue = |block: &str| {
+        let mut lines = block.lines().skip(1);
+        let (start, end) = lines.next().unwrap().split_once(" --> ").unwrap();
+        Cue { start: seconds(start), end: seconds(end), text: lines.collect::<Vec<_>>().join(" ") }
+    };
+    text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()).map(cue).collect()
+}
+
+/// `00:00:01,500` in seconds.
+fn seconds(time: &str) -> f64 {
+    time.replace(',', ".").split(':').fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap())
+}
