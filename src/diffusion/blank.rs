@@ -18,7 +18,9 @@ pub enum Blank {
         total: usize,
     },
     /// One colour all over.
-    #[error("the picture is one colour: its channels deviate by {deviation:.2} of 255 at most, below {LEAST}")]
+    #[error(
+        "the picture is one colour: its channels deviate by {deviation:.2} of 255 at most, below {LEAST}"
+    )]
     OneColour {
         /// The largest standard deviation of a channel, 0 ..= 255.
         deviation: f64,
@@ -40,7 +42,8 @@ pub fn check(picture: &Picture) -> Result<(), Blank> {
             squares[channel] += f64::from(value).powi(2);
         }
     }
-    let deviation = |channel: usize| (squares[channel] / pixels - (sum[channel] / pixels).powi(2)).max(0.0).sqrt();
+    let deviation =
+        |channel: usize| (squares[channel] / pixels - (sum[channel] / pixels).powi(2)).max(0.0).sqrt();
     let deviation = (0..3).map(deviation).fold(0.0, f64::max);
     if deviation < LEAST { Err(Blank::OneColour { deviation }) } else { Ok(()) }
 }

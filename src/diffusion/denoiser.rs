@@ -25,7 +25,8 @@ impl Denoiser {
         let session = Session::open(&part.file, options)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "denoiser", reason };
         let names = ["sample", "timestep", "encoder_hidden_states"];
-        let port = |name: &str| session.input(name).cloned().ok_or_else(|| wrong(format!("it takes no `{name}`")));
+        let port =
+            |name: &str| session.input(name).cloned().ok_or_else(|| wrong(format!("it takes no `{name}`")));
         let [sample, timestep, hidden] = [port(names[0])?, port(names[1])?, port(names[2])?];
         if let Some(other) = session.inputs().iter().find(|port| !names.contains(&port.name.as_str())) {
             return Err(wrong(format!("it takes `{}`, which nobody here can give", other.name)));
@@ -34,7 +35,10 @@ impl Denoiser {
             return Err(wrong(format!("`{}` has an element type that is not supported", odd.name)));
         }
         if timestep.dims.len() > 1 {
-            return Err(wrong(format!("`timestep` has {} dimensions, expected a number or one a row", timestep.dims.len())));
+            return Err(wrong(format!(
+                "`timestep` has {} dimensions, expected a number or one a row",
+                timestep.dims.len()
+            )));
         }
         Ok(Self { session, sample, timestep, hidden })
     }
@@ -43,7 +47,12 @@ impl Denoiser {
     /// `hidden` states (rows, tokens, width); the shape of the latents.
     ///
     /// A network exported for one row at a time is run once a row.
-    pub fn predict(&mut self, latents: &Array4<f32>, timestep: f32, hidden: &Array3<f32>) -> Result<Array4<f32>, Error> {
+    pub fn predict(
+        &mut self,
+        latents: &Array4<f32>,
+        timestep: f32,
+        hidden: &Array3<f32>,
+    ) -> Result<Array4<f32>, Error> {
         let rows = latents.len_of(Axis(0));
         if rows == 1 || self.sample.dims.first() != Some(&Some(1)) {
             return self.run(latents.clone(), timestep, hidden.clone());
@@ -58,7 +67,12 @@ impl Denoiser {
         concatenate(Axis(0), &views).map_err(|e| self.wrong(e.to_string()))
     }
 
-    fn run(&mut self, latents: Array4<f32>, timestep: f32, hidden: Array3<f32>) -> Result<Array4<f32>, Error> {
+    fn run(
+        &mut self,
+        latents: Array4<f32>,
+        timestep: f32,
+        hidden: Array3<f32>,
+    ) -> Result<Array4<f32>, Error> {
         let expected = latents.shape().to_vec();
         let shape = match self.timestep.dims.len() {
             0 => IxDyn(&[]),
@@ -73,7 +87,9 @@ impl Denoiser {
         ];
         let (_, predicted) = self.session.run(&inputs)?.swap_remove(0);
         if predicted.shape() != expected {
-            return Err(self.wrong(format!("it answers shape {:?} to latents of {expected:?}", predicted.shape())));
+            return Err(
+                self.wrong(format!("it answers shape {:?} to latents of {expected:?}", predicted.shape()))
+            );
         }
         predicted.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))
     }

@@ -16,7 +16,9 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] models::Error),
     /// A family this room cannot draw with.
-    #[error("model `{model}` is of the family {family}, which is not built in yet: choose a Stable Diffusion 1.x or 2.x model")]
+    #[error(
+        "model `{model}` is of the family {family}, which is not built in yet: choose a Stable Diffusion 1.x or 2.x model"
+    )]
     Family {
         /// The model.
         model: String,
@@ -42,7 +44,9 @@ pub enum Error {
         reason: String,
     },
     /// A size the networks cannot do.
-    #[error("model `{model}` cannot draw {wanted}: both sides must be multiples of {multiple}; the nearest size is {nearest}")]
+    #[error(
+        "model `{model}` cannot draw {wanted}: both sides must be multiples of {multiple}; the nearest size is {nearest}"
+    )]
     Size {
         /// The model.
         model: String,

@@ -14,7 +14,13 @@ use super::{Error, Geometry};
 /// Weights are counted in the files. Activations are what dominates a plain export: attention
 /// scores, twice (before and after the softmax), or four feature maps of the widest level.
 /// An estimate: within 30 % of what was measured, not a promise.
-pub fn demands(model: &Model, geometry: &Geometry, device: Device, size: Size, rows: u64) -> Result<Vec<Demand>, Error> {
+pub fn demands(
+    model: &Model,
+    geometry: &Geometry,
+    device: Device,
+    size: Size,
+    rows: u64,
+) -> Result<Vec<Demand>, Error> {
     let [_, _, height, width] = geometry.latent_shape(size).map(|length| length as u64);
     let demand = |kind: PartKind, name: &str, values: u64| {
         let part = model.part(kind)?;

@@ -63,7 +63,9 @@ impl Geometry {
             factor,
             multiple,
             native,
-            scaling_factor: vae.float("scaling_factor")?.ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
+            scaling_factor: vae
+                .float("scaling_factor")?
+                .ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
             shift_factor: vae.float("shift_factor")?.unwrap_or(0.0),
             denoiser_levels,
             vae_channels,
@@ -72,7 +74,10 @@ impl Geometry {
 
     /// Whether the networks can do `size`.
     pub fn fits(&self, size: Size) -> bool {
-        size.width > 0 && size.height > 0 && size.width.is_multiple_of(self.multiple) && size.height.is_multiple_of(self.multiple)
+        size.width > 0
+            && size.height > 0
+            && size.width.is_multiple_of(self.multiple)
+            && size.height.is_multiple_of(self.multiple)
     }
 
     /// The size the model can do that is nearest to `wanted`: of those whose aspect is off by
@@ -84,7 +89,8 @@ impl Geometry {
             let down = side / self.multiple * self.multiple;
             [down, down + self.multiple].into_iter().filter(|&side| side > 0)
         };
-        let candidates = around(wanted.width).flat_map(|width| around(wanted.height).map(move |height| Size::new(width, height)));
+        let candidates = around(wanted.width)
+            .flat_map(|width| around(wanted.height).map(move |height| Size::new(width, height)));
         let off = |size: &Size| {
             let aspect = (size.aspect() / wanted.aspect()).ln().abs();
             let area = (size.area() as f64 / wanted.area().max(1) as f64).ln().abs();
@@ -114,7 +120,8 @@ fn levels(unet: &Config) -> Result<Vec<Level>, Error> {
         false => unet.numbers("num_attention_heads")?,
     };
     let heads = |level: usize| heads.get(level).or(heads.last()).copied().unwrap_or(8);
-    let attends = |level: usize| blocks.get(level).and_then(Value::as_str).is_none_or(|block| block.contains("Attn"));
+    let attends =
+        |level: usize| blocks.get(level).and_then(Value::as_str).is_none_or(|block| block.contains("Attn"));
     let level = |(level, channels)| Level { channels, heads: if attends(level) { heads(level) } else { 0 } };
     Ok(channels.into_iter().enumerate().map(level).collect())
 }
@@ -136,7 +143,10 @@ impl<'a> Config<'a> {
     }
 
     fn wrong(&self, key: &str, reason: &str) -> Error {
-        Error::Config { path: self.part.file.with_file_name("config.json"), reason: format!("`{key}` {reason}") }
+        Error::Config {
+            path: self.part.file.with_file_name("config.json"),
+            reason: format!("`{key}` {reason}"),
+        }
     }
 
     /// One positive number or a list of them.
@@ -146,14 +156,21 @@ impl<'a> Config<'a> {
             Some(list) => list.iter().map(Value::as_u64).collect(),
             None => value.as_u64().map(|number| vec![number]),
         };
-        let right = |numbers: &Vec<u64>| !numbers.is_empty() && numbers.len() <= 8 && numbers.iter().all(|&n| n > 0 && n <= 65_536);
-        numbers.filter(right).ok_or_else(|| self.wrong(key, "is neither a positive number nor a short list of them"))
+        let right = |numbers: &Vec<u64>| {
+            !numbers.is_empty() && numbers.len() <= 8 && numbers.iter().all(|&n| n > 0 && n <= 65_536)
+        };
+        numbers
+            .filter(right)
+            .ok_or_else(|| self.wrong(key, "is neither a positive number nor a short list of them"))
     }
 
     fn float(&self, key: &str) -> Result<Option<f32>, Error> {
         match &self.json[key] {
             Value::Null => Ok(None),
-            value => value.as_f64().map(|number| Some(number as f32)).ok_or_else(|| self.wrong(key, "is not a number")),
+            value => value
+                .as_f64()
+                .map(|number| Some(number as f32))
+                .ok_or_else(|| self.wrong(key, "is not a number")),
         }
     }
 }

@@ -17,7 +17,8 @@ pub(super) fn batch(negative: Option<&Array3<f32>>, positive: &Array3<f32>) -> A
 pub(super) fn repeat(latents: ArrayView4<f32>, rows: usize) -> Array4<f32> {
     match rows {
         1 => latents.to_owned(),
-        _ => concatenate(Axis(0), &vec![latents; rows]).unwrap_or_else(|_| unreachable!("copies have one shape")),
+        _ => concatenate(Axis(0), &vec![latents; rows])
+            .unwrap_or_else(|_| unreachable!("copies have one shape")),
     }
 }
 
@@ -37,7 +38,8 @@ mod tests {
 
     #[test]
     fn guidance_goes_from_the_negative_towards_the_positive_and_beyond() {
-        let predicted = Array4::from_shape_fn((2, 1, 1, 2), |(row, _, _, x)| [[1.0, 2.0], [3.0, 2.0]][row][x]);
+        let predicted =
+            Array4::from_shape_fn((2, 1, 1, 2), |(row, _, _, x)| [[1.0, 2.0], [3.0, 2.0]][row][x]);
         let guided = combine(predicted, 4.0);
         assert_eq!(guided.into_raw_vec_and_offset().0, [9.0, 2.0]);
         let alone = Array4::from_elem((1, 1, 1, 2), 5.0);

@@ -24,8 +24,10 @@ impl TextEncoder {
     /// (optimum) or `text_embeddings` (ONNX Runtime's own exporter).
     pub fn open(part: &Part, options: &engine::Options) -> Result<Self, Error> {
         let session = Session::open(&part.file, options)?;
-        let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "text encoder", reason };
-        let ids = session.input("input_ids").cloned().ok_or_else(|| wrong("it takes no `input_ids`".into()))?;
+        let wrong =
+            |reason: String| Error::Contract { path: part.file.clone(), part: "text encoder", reason };
+        let ids =
+            session.input("input_ids").cloned().ok_or_else(|| wrong("it takes no `input_ids`".into()))?;
         let mask = session.input("attention_mask").cloned();
         let known = |port: &&Port| !matches!(port.name.as_str(), "input_ids" | "attention_mask");
         if let Some(other) = session.inputs().iter().find(known) {
@@ -46,7 +48,8 @@ impl TextEncoder {
                 _ => Tensor::from(values),
             }
         };
-        let mut inputs = vec![("input_ids", row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
+        let mut inputs =
+            vec![("input_ids", row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
         if let Some(mask) = &self.mask {
             let ones = (0..tokens.ids.len()).map(|i| i64::from(i < tokens.used)).collect();
             inputs.push(("attention_mask", row(ones, mask)));

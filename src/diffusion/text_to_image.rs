@@ -228,7 +228,11 @@ impl TextToImage {
     fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
         let mut vae = match self.vae.take() {
             Some(vae) => vae,
-            None => VaeDecoder::open(self.model.part(PartKind::VaeDecoder)?, &self.geometry, &self.options.session)?,
+            None => VaeDecoder::open(
+                self.model.part(PartKind::VaeDecoder)?,
+                &self.geometry,
+                &self.options.session,
+            )?,
         };
         let image = vae.decode(latents);
         self.vae = self.keep(vae);
@@ -248,11 +252,15 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
     const FILE: &str = "scheduler/scheduler_config.json";
     let path = model.path.join(FILE);
     let Some(json) = model.json(FILE)? else {
-        return Err(Error::Config { path, reason: "is missing; copy it from the model that was exported".into() });
+        return Err(Error::Config {
+            path,
+            reason: "is missing; copy it from the model that was exported".into(),
+        });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
     if config.steps_offset != 1 && config.spacing == Some(Spacing::Leading) {
-        notes.push(format!("scheduler: steps_offset 1 instead of {}, as diffusers does", config.steps_offset));
+        notes
+            .push(format!("scheduler: steps_offset 1 instead of {}, as diffusers does", config.steps_offset));
     }
     if json.get("clip_sample").and_then(serde_json::Value::as_bool) == Some(true) {
         notes.push("scheduler: clip_sample off, as diffusers does".to_owned());

@@ -7,7 +7,9 @@ use tokenizers::{
     AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior,
     models::bpe::BPE,
     normalizers::{Lowercase, NFC, Replace, Sequence, replace::ReplacePattern},
-    pre_tokenizers::{byte_level::ByteLevel, sequence::Sequence as PreSequence, split::Split, split::SplitPattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel, sequence::Sequence as PreSequence, split::Split, split::SplitPattern,
+    },
 };
 
 use crate::models::Model;
@@ -15,7 +17,8 @@ use crate::models::Model;
 use super::Error;
 
 /// The words of OpenAI's CLIP, as transformers' `CLIPTokenizer` splits them.
-const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// A prompt in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +50,10 @@ impl Tokenizer {
         let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
         for file in [&vocab, &merges] {
             if !file.is_file() {
-                return Err(Error::Config { path: file.clone(), reason: "is missing; CLIP's tokenizer needs it".into() });
+                return Err(Error::Config {
+                    path: file.clone(),
+                    reason: "is missing; CLIP's tokenizer needs it".into(),
+                });
             }
         }
         let special = model.json("tokenizer/special_tokens_map.json")?;

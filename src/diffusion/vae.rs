@@ -29,7 +29,9 @@ impl VaeDecoder {
         let [input] = session.inputs() else {
             return Err(wrong(format!("it takes {} inputs, expected one", session.inputs().len())));
         };
-        let element = input.element.ok_or_else(|| wrong("its input has an element type that is not supported".into()))?;
+        let element = input
+            .element
+            .ok_or_else(|| wrong("its input has an element type that is not supported".into()))?;
         Ok(Self {
             input: input.name.clone(),
             element,

@@ -29,13 +29,20 @@ fn moments() -> impl Iterator<Item = Moment> {
     let middles: Vec<f64> = words.iter().map(Word::middle).collect();
     let with = Film::captioned().frames_at(&middles);
     let without = Film::uncaptioned().frames_at(&middles);
-    words.into_iter().zip(with.into_iter().zip(without)).map(|(word, (with, without))| Moment { word, with, without })
+    words.into_iter().zip(with.into_iter().zip(without)).map(|(word, (with, without))| Moment {
+        word,
+        with,
+        without,
+    })
 }
 
 impl Moment {
     /// The box around all pixels for which `is_meant` holds, given the pixel with and without captions.
     fn bounds(&self, is_meant: impl Fn(Rgb<u8>, Rgb<u8>) -> bool) -> Option<Bounds> {
-        let meant = self.with.enumerate_pixels().filter(|&(x, y, &with)| is_meant(with, *self.without.get_pixel(x, y)));
+        let meant = self
+            .with
+            .enumerate_pixels()
+            .filter(|&(x, y, &with)| is_meant(with, *self.without.get_pixel(x, y)));
         meant.fold(None, |bounds, (x, y, _)| {
             let (left, top, right, bottom) = bounds.unwrap_or((x, y, x, y));
             Some((left.min(x), top.min(y), right.max(x), bottom.max(y)))
@@ -49,7 +56,9 @@ impl Moment {
 
     /// Where the spoken word is marked.
     fn highlight(&self) -> Option<Bounds> {
-        self.bounds(|with, without| difference(with.0, HIGHLIGHT) < 48 && difference(without.0, HIGHLIGHT) > 96)
+        self.bounds(|with, without| {
+            difference(with.0, HIGHLIGHT) < 48 && difference(without.0, HIGHLIGHT) > 96
+        })
     }
 }
 
@@ -81,7 +90,11 @@ fn each_word_is_marked_while_it_is_spoken() {
         places.push((moment.word.text, place));
     }
     for pair in places.windows(2) {
-        assert_ne!(pair[0].1, pair[1].1, "the mark stays where it was from `{}` to `{}`", pair[0].0, pair[1].0);
+        assert_ne!(
+            pair[0].1, pair[1].1,
+            "the mark stays where it was from `{}` to `{}`",
+            pair[0].0, pair[1].0
+        );
     }
 }
 
@@ -125,13 +138,15 @@ fn read_aloud(moment: &Moment, n: usize) -> String {
     let path = folder("read aloud").join(format!("{n:02}.png"));
     letters.save(&path).unwrap();
     let mut tesseract = Command::new("tesseract");
-    let text = succeed(tesseract.arg(&path).arg("-").args(words("--psm 6 -l eng")).env("OMP_THREAD_LIMIT", "1"));
+    let text =
+        succeed(tesseract.arg(&path).arg("-").args(words("--psm 6 -l eng")).env("OMP_THREAD_LIMIT", "1"));
     String::from_utf8(text).unwrap()
 }
 
 /// The words alone: no punctuation, no capitals.
 fn plain(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>());
+    let words =
+        text.split_whitespace().map(|word| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

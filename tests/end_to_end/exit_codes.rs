@@ -43,7 +43,9 @@ fn something_missing_is_4() {
 fn a_video_that_breaks_the_rules_is_8() {
     let folder = folder("rejected");
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(words("-v error -f lavfi -i testsrc=size=320x240:rate=25:duration=2 -f lavfi -i sine=duration=2"));
+    ffmpeg.args(words(
+        "-v error -f lavfi -i testsrc=size=320x240:rate=25:duration=2 -f lavfi -i sine=duration=2",
+    ));
     succeed(ffmpeg.args(words("-c:v libx264 -pix_fmt yuv420p -c:a aac -y")).arg(folder.join("small.mp4")));
     let said = fail(shortform(&folder).args(words("verify small.mp4 --platform tiktok")), 8);
     assert!(said.contains("320x240"), "{said}");

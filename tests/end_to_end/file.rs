@@ -112,7 +112,13 @@ fn no_stretch_is_black_or_frozen() {
 /// What ffmpeg says while a filter of its own goes over the whole file.
 fn filtered(video: &Path, kind: &str, filter: &str) -> String {
     let mut ffmpeg = Command::new("ffmpeg");
-    let output = finish(ffmpeg.args(["-hide_banner", "-nostdin", "-i"]).arg(video).args([kind, filter]).args(words("-f null -")));
+    let output = finish(
+        ffmpeg
+            .args(["-hide_banner", "-nostdin", "-i"])
+            .arg(video)
+            .args([kind, filter])
+            .args(words("-f null -")),
+    );
     assert!(output.status.success());
     said(&output)
 }

@@ -73,7 +73,12 @@ impl Film {
         let wanted: Vec<_> = seconds.iter().map(|at| format!("eq(n,{})", (at * FPS) as u64)).collect();
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-i"]).arg(&self.video);
-        ffmpeg.args(["-vf", &format!("select={}", wanted.join("+").replace(',', "\\,")), "-fps_mode", "passthrough"]);
+        ffmpeg.args([
+            "-vf",
+            &format!("select={}", wanted.join("+").replace(',', "\\,")),
+            "-fps_mode",
+            "passthrough",
+        ]);
         let bytes = succeed(ffmpeg.args(words("-f rawvideo -pix_fmt rgb24 -")));
         let frames: Vec<_> = bytes
             .chunks_exact((SIZE.0 * SIZE.1 * 3) as usize)

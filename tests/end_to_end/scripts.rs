@@ -23,7 +23,10 @@ fn every_language_becomes_a_video() {
         let film = Film::make(&folder(language), text, &format!("--voice {voice} --platform shorts"));
         let spoken = film.words();
         assert!(spoken.len() > 3, "{language}: {} words", spoken.len());
-        assert!(spoken.windows(2).all(|pair| pair[0].start < pair[1].start), "{language}: words out of order");
+        assert!(
+            spoken.windows(2).all(|pair| pair[0].start < pair[1].start),
+            "{language}: words out of order"
+        );
         if !first.is_empty() {
             assert_eq!((&*spoken[0].text, &*spoken.last().unwrap().text), (first, last), "{language}");
         }

@@ -63,9 +63,22 @@ pub struct Config {
 
 /// What other schedulers of diffusers write into the same file and DDIM and Euler drop.
 const OTHERS: &[&str] = &[
-    "algorithm_type", "dynamic_thresholding_ratio", "euler_at_final", "flow_shift", "lambda_min_clipped",
-    "lower_order_final", "original_inference_steps", "predict_x0", "sample_max_value", "skip_prk_steps",
-    "solver_order", "solver_p", "solver_type", "timestep_scaling", "use_flow_sigmas", "use_lu_lambdas",
+    "algorithm_type",
+    "dynamic_thresholding_ratio",
+    "euler_at_final",
+    "flow_shift",
+    "lambda_min_clipped",
+    "lower_order_final",
+    "original_inference_steps",
+    "predict_x0",
+    "sample_max_value",
+    "skip_prk_steps",
+    "solver_order",
+    "solver_p",
+    "solver_type",
+    "timestep_scaling",
+    "use_flow_sigmas",
+    "use_lu_lambdas",
     "variance_type",
 ];
 
@@ -79,11 +92,16 @@ impl Config {
         if !(2.0..=100_000.0).contains(&train_steps) || train_steps.fract() != 0.0 {
             return Err(fields.wrong("num_train_timesteps", "a whole number from 2 to 100000"));
         }
-        let range = (fields.number("beta_start")?.unwrap_or(0.0001), fields.number("beta_end")?.unwrap_or(0.02));
+        let range =
+            (fields.number("beta_start")?.unwrap_or(0.0001), fields.number("beta_end")?.unwrap_or(0.02));
         let betas = match (fields.get("trained_betas"), fields.text("beta_schedule")?.unwrap_or("linear")) {
             (Some(betas), _) => {
-                let betas = betas.as_array().and_then(|list| list.iter().map(|b| b.as_f64().map(|b| b as f32)).collect());
-                BetaSchedule::Trained(betas.ok_or_else(|| fields.wrong("trained_betas", "a list of numbers"))?)
+                let betas = betas
+                    .as_array()
+                    .and_then(|list| list.iter().map(|b| b.as_f64().map(|b| b as f32)).collect());
+                BetaSchedule::Trained(
+                    betas.ok_or_else(|| fields.wrong("trained_betas", "a list of numbers"))?,
+                )
             }
             (None, "linear") => BetaSchedule::Linear(range.0, range.1),
             (None, "scaled_linear") => BetaSchedule::ScaledLinear(range.0, range.1),

@@ -25,7 +25,8 @@ impl Ddim {
         let signal = betas::signal(config);
         let last = if config.set_alpha_to_one { 1.0 } else { signal[0] };
         let at = |t: i64| {
-            let outside = || SchedulerError(format!("timestep {t} lies outside of the {} trained ones", signal.len()));
+            let outside =
+                || SchedulerError(format!("timestep {t} lies outside of the {} trained ones", signal.len()));
             usize::try_from(t).ok().and_then(|t| signal.get(t).copied()).ok_or_else(outside)
         };
         let stride = (config.train_steps / inference_steps) as i64;
@@ -64,10 +65,18 @@ impl Scheduler for Ddim {
             let (clean, epsilon) = match prediction {
                 Prediction::Epsilon => ((latent - noise * predicted) / signal, predicted),
                 Prediction::Sample => (predicted, (latent - signal * predicted) / noise),
-                Prediction::Velocity => (signal * latent - noise * predicted, signal * predicted + noise * latent),
+                Prediction::Velocity => {
+                    (signal * latent - noise * predicted, signal * predicted + noise * latent)
+                }
             };
             // Not `clamp`: what is no number must stay none.
-            let clean = if clean > limit { limit } else if clean < -limit { -limit } else { clean };
+            let clean = if clean > limit {
+                limit
+            } else if clean < -limit {
+                -limit
+            } else {
+                clean
+            };
             signal_after * clean + noise_after * epsilon
         })
     }

@@ -32,7 +32,8 @@ impl Spacing {
             }
             Self::Linspace => {
                 let step = (train - 1.0) / (inference_steps.max(2) - 1) as f64;
-                let at = |i: usize| if i > 0 && i + 1 == inference_steps { train - 1.0 } else { i as f64 * step };
+                let at =
+                    |i: usize| if i > 0 && i + 1 == inference_steps { train - 1.0 } else { i as f64 * step };
                 (0..inference_steps).rev().map(at).collect()
             }
         }
