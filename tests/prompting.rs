@@ -3,7 +3,7 @@
 use shortform::{
     prompting::{Brief, Direction, Director, Error, Rules},
     story::{
-        Grade, Narration, Pause, Script, Seed, Span, SpokenBeat, Style, Time, TimingQuality, WordTiming,
+        Narration, Pause, Script, Seed, Span, SpokenBeat, Style, Time, TimingQuality, WordTiming,
     },
 };
 use std::{collections::BTreeMap, fs};
