@@ -2,9 +2,7 @@
 
 use shortform::{
     prompting::{Brief, Direction, Director, Error, Rules},
-    story::{
-        Narration, Pause, Script, Seed, Span, SpokenBeat, Style, Time, TimingQuality, WordTiming,
-    },
+    story::{Narration, Pause, Script, Seed, Span, SpokenBeat, Style, Time, TimingQuality, WordTiming},
 };
 use std::{collections::BTreeMap, fs};
 
