@@ -408,3 +408,157 @@ fn what_is_not_there_is_named_with_its_neighbours() {
     let error = Espeak::open(&EspeakVoice { pitch: 120, ..preset("en-us", None) }).unwrap_err();
     assert_eq!(error.to_string(), "the voice's pitch is 120; it goes from 0 to 99");
 }
+
+mod narration {
+    use shortform::{
+        audio::{decode_wav, measure},
+        engine::DeviceChoice,
+        pipeline::{Pipeline, Request, load},
+        stages::{Cached, Cancel, Context, Error, Happening, Kind, Stage, narration},
+        store::Store,
+        story::{SAMPLE_RATE, Samples, Script, Time},
+    };
+
+    const SCRIPT: &str = "# Tides\n\nThe moon pulls the sea, 24 hours a day. It costs nothing!\n\n\
+        [voice: onyx]\nOver $5M is spent to watch it.\n[pause: 800ms]\n[voice: de]\nDas Meer kommt zurück 🌊.\n";
+
+    fn pipeline(sets: &[(&str, &str)]) -> Pipeline {
+        let sets =
+            sets.iter().map(|(path, value)| ("--set".into(), (*path).into(), (*value).into())).collect();
+        load(&Request { pipeline: None, script: None, environment: Vec::new(), sets }).unwrap()
+    }
+
+    struct Run {
+        result: Result<narration::Spoken, Error>,
+        hits: Vec<bool>,
+        notes: Vec<String>,
+        before: Result<Cached, Error>,
+    }
+
+    fn run(store: &Store, pipeline: &Pipeline, script: &str, draft: bool) -> Run {
+        let script = Script::parse(script).unwrap();
+        let (mut hits, mut notes) = (Vec::new(), Vec::new());
+        let mut tell = |_: Stage, happening| match happening {
+            Happening::Step { hit } => hits.push(hit),
+            Happening::Note { text } | Happening::Warning { text } => notes.push(text),
+            Happening::Progress(_) => {}
+        };
+        let mut context = Context {
+            stage: Stage::Narration,
+            store,
+            models_dir: None,
+            device: DeviceChoice::Auto,
+            memory_budget: None,
+            draft,
+            cancel: Cancel::default(),
+            tell: &mut tell,
+        };
+        let before = narration::cached(pipeline, &script, &context);
+        let result = narration::run(pipeline, &script, &mut context);
+        Run { result, hits, notes, before }
+    }
+
+    fn sound(store: &Store, spoken: &narration::Spoken) -> Samples {
+        decode_wav(&store.get(spoken.sound).unwrap().unwrap()).unwrap()
+    }
+
+    fn seconds(time: Time) -> f64 {
+        time.seconds()
+    }
+
+    #[test]
+    fn a_script_becomes_a_levelled_track_with_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let pipeline = pipeline(&[]);
+        let first = run(&store, &pipeline, SCRIPT, false);
+        let spoken = first.result.unwrap();
+        assert_eq!((first.before.unwrap().hits, first.hits), (0, vec![false; 4]));
+        let narration = &spoken.narration;
+        let texts: Vec<&str> = narration.words().map(|word| word.text.as_str()).collect();
+        assert_eq!(
+            texts.join(" "),
+            "The moon pulls the sea, 24 hours a day. It costs nothing! \
+             Over $5M is spent to watch it. Das Meer kommt zurück 🌊."
+        );
+        assert!(narration.words().any(|word| word.spoken == "five million dollars"));
+
+        // Beats tile the whole; words lie inside their beat, in order; pauses are as the script asks.
+        assert_eq!(narration.beats[0].span.start, Time::ZERO);
+        assert!(narration.beats.windows(2).all(|pair| pair[0].span.end == pair[1].span.start));
+        assert_eq!(narration.beats[3].span.end, narration.duration);
+        let lead = pipeline.narration.lead.as_secs_f64();
+        assert!((seconds(narration.beats[0].voiced.start) - lead).abs() < 1e-4);
+        let paragraph = narration.beats[1].span.end - narration.beats[1].voiced.end;
+        assert!((seconds(paragraph) - pipeline.narration.paragraph_pause.as_secs_f64()).abs() < 1e-4);
+        let asked = narration.beats[2].span.end - narration.beats[2].voiced.end;
+        assert!((seconds(asked) - 0.8).abs() < 1e-4);
+        for beat in &narration.beats {
+            assert!(beat.words.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start), "{beat:?}");
+            let (first, last) = (beat.words.first().unwrap().span, beat.words.last().unwrap().span);
+            assert!(seconds(first.start) - seconds(beat.voiced.start) < 0.02, "{beat:?}");
+            assert!((seconds(beat.voiced.end) - seconds(last.end)).abs() < 0.03, "{beat:?}");
+        }
+
+        // The sound is what was promised.
+        let track = sound(&store, &spoken);
+        assert_eq!((track.rate, track.channels.len()), (SAMPLE_RATE, 1));
+        assert_eq!(Time(track.len() as u64), narration.duration);
+        let measured = measure(&track).unwrap();
+        let loudness = &pipeline.platform.loudness;
+        assert!((measured.integrated_lufs - loudness.integrated.value).abs() <= 0.1, "{measured:?}");
+        assert!(measured.true_peak_dbtp <= loudness.true_peak.value, "{measured:?}");
+        let loud: Vec<f64> = narration
+            .beats
+            .iter()
+            .map(|beat| {
+                let range = beat.voiced.start.0 as usize..beat.voiced.end.0 as usize;
+                measure(&Samples::mono(SAMPLE_RATE, track.channels[0][range].to_vec()))
+                    .unwrap()
+                    .integrated_lufs
+            })
+            .collect();
+        let spread =
+            loud.iter().fold(f64::MIN, |a, b| a.max(*b)) - loud.iter().fold(f64::MAX, |a, b| a.min(*b));
+        assert!(spread < 1.5, "{loud:?}");
+
+        // Again: nothing is spoken. One sentence changed: one is.
+        let again = run(&store, &pipeline, SCRIPT, false);
+        assert_eq!(again.before.unwrap(), Cached { steps: 4, hits: 4 });
+        assert_eq!((again.result.unwrap(), again.hits), (spoken.clone(), vec![true; 4]));
+        let changed = run(&store, &pipeline, &SCRIPT.replace("nothing", "little"), false);
+        assert_eq!(changed.before.unwrap(), Cached { steps: 4, hits: 3 });
+        assert_eq!(changed.hits, [true, false, true, true]);
+        assert_eq!(changed.result.unwrap().narration.words().count(), texts.len());
+    }
+
+    #[test]
+    fn a_voice_speaks_the_language_of_the_script() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let german = pipeline(&[("narration.language", "de-DE"), ("narration.voice", "nova")]);
+        let said = run(&store, &german, "Guten Morgen, liebe Welt.", false);
+        assert_eq!(said.result.unwrap().narration.language, "de-DE");
+        assert!(said.notes.iter().any(|note| note.contains("speaks de-DE")), "{:?}", said.notes);
+    }
+
+    #[test]
+    fn a_draft_needs_no_voice() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let draft = run(&store, &pipeline(&[]), SCRIPT, true);
+        assert!(draft.result.unwrap().narration.words().count() > 20);
+        let spoken = run(&store, &pipeline(&[]), SCRIPT, false);
+        assert_eq!(spoken.before.unwrap().hits, 0, "tones must not be taken for speech");
+    }
+
+    #[test]
+    fn what_cannot_be_spoken_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let error = run(&store, &pipeline(&[]), "One.\n\n[voice: onix]\nTwo.", false).result.unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid);
+        let message = error.to_string();
+        assert!(message.starts_with("line 4: there is no voice `onix`: did you mean `onyx`"), "{message}");
+    }
+}
