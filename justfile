@@ -14,9 +14,17 @@ demo: setup
 test: (setup "--tests")
     cargo test --release --locked
 
+# Print figures as ratios, both sides measured here and now
+bench: (setup "--tests")
+    cargo bench --locked
+
 # Format, lints and documentation
 check: setup
     cargo fmt --check
     cargo clippy --release --locked --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --no-deps
     git ls-files '*.sh' .ci/run | xargs bash -n
+
+# Renew the strip of frames in the README from the demo's video
+strip: demo
+    ffmpeg -v error -y -i out/demo.mp4 -vf "fps=1/4,scale=216:-2,tile=7x1:padding=6:color=white" -frames:v 1 docs/strip.png

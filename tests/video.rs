@@ -124,7 +124,7 @@ fn psnr(a: &Plane, b: &Plane) -> f64 {
 }
 
 fn failed(report: &Report) -> Vec<&str> {
-    report.failures().map(|check| check.name).collect()
+    report.failures().map(|check| check.name.as_str()).collect()
 }
 
 #[test]
@@ -214,6 +214,8 @@ fn a_click_stays_where_it_was() {
         );
         let heard = media::sound(&path).unwrap();
         assert_eq!((heard.rate, heard.channels.len()), (48_000, channels));
+        let foretold = media::coded(&sound, 128_000).unwrap();
+        assert!(heard.channels.iter().zip(&foretold.channels).all(|(a, b)| a[..b.len()] == b[..]));
         for channel in &heard.channels {
             for &at in &clicks {
                 let near = at - 400..at + 400;

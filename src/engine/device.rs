@@ -62,6 +62,12 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+impl serde::Serialize for DeviceChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A device and its memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceMemory {
@@ -73,15 +79,12 @@ pub struct DeviceMemory {
     pub total: u64,
     /// Bytes free now.
     pub free: u64,
-    /// Why models cannot run on it, if they cannot.
-    pub unusable: Option<String>,
 }
 
 impl fmt::Display for DeviceMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (total, free) = (Bytes(self.total), Bytes(self.free));
-        write!(f, "{} ({}): {total}, {free} free", self.device, self.name)?;
-        self.unusable.as_ref().map_or(Ok(()), |reason| write!(f, "; not usable: {reason}"))
+        write!(f, "{} ({}): {total}, {free} free", self.device, self.name)
     }
 }
 
@@ -93,25 +96,29 @@ pub struct Machine {
 }
 
 /// Looks at the machine: its processor, its NVIDIA GPUs (through the driver's own library,
-/// absent which there are none), CoreML on macOS.
+/// absent which there are none), CoreML on macOS. Loads no ONNX Runtime: see [`unusable`].
 ///
 /// GPUs are counted as the driver does, by bus position; set `CUDA_DEVICE_ORDER=PCI_BUS_ID`
 /// where CUDA counts otherwise.
 pub fn probe() -> Machine {
     let memory = memory::system();
-    let cpu = |device, name, unusable| DeviceMemory {
-        device,
-        name,
-        total: memory.total,
-        free: memory.available,
-        unusable,
-    };
-    let mut devices = vec![cpu(Device::Cpu, processor(), library_missing())];
+    let host = |device, name| DeviceMemory { device, name, total: memory.total, free: memory.available };
+    let processor = format!("{}, {} threads", std::env::consts::ARCH, super::default_threads());
+    let mut devices = vec![host(Device::Cpu, processor)];
     devices.extend(gpus());
     if cfg!(target_os = "macos") {
-        devices.push(cpu(Device::CoreMl, "Apple CoreML".into(), unusable(Device::CoreMl)));
+        devices.push(host(Device::CoreMl, "Apple CoreML".into()));
     }
     Machine { devices }
+}
+
+/// Why models cannot run on `device`, as far as it can be known before one is opened: there is no
+/// ONNX Runtime, or none that was built for it. Loads ONNX Runtime.
+pub fn unusable(device: Device) -> Option<String> {
+    match load() {
+        Ok(_) => provider::providers(device).err(),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 impl Machine {
@@ -120,47 +127,37 @@ impl Machine {
     /// `auto` takes the usable NVIDIA GPU with the most free memory, else the processor. CoreML
     /// is never taken by itself: nobody has measured that it is the faster one for these models.
     pub fn choose(&self, choice: DeviceChoice) -> Result<(&DeviceMemory, Option<String>), Error> {
-        match choice {
-            DeviceChoice::Only(device) => {
-                let unusable = |reason: &str| Error::DeviceUnusable { device, reason: reason.to_owned() };
-                let found = self.devices.iter().find(|known| known.device == device);
-                let found = found.ok_or_else(|| unusable("this machine has none"))?;
-                match &found.unusable {
-                    Some(reason) => Err(unusable(reason)),
-                    None => Ok((found, None)),
+        self.choose_among(choice, unusable)
+    }
+
+    fn choose_among(
+        &self,
+        choice: DeviceChoice,
+        unusable: impl Fn(Device) -> Option<String>,
+    ) -> Result<(&DeviceMemory, Option<String>), Error> {
+        let only = |device| {
+            let error = |reason: String| Error::DeviceUnusable { device, reason };
+            let found = self.devices.iter().find(|known| known.device == device);
+            let found = found.ok_or_else(|| error("this machine has none".into()))?;
+            unusable(device).map_or(Ok(found), |reason| Err(error(reason)))
+        };
+        let DeviceChoice::Only(device) = choice else {
+            let mut gpus: Vec<_> =
+                self.devices.iter().filter(|known| matches!(known.device, Device::Cuda(_))).collect();
+            gpus.sort_by_key(|gpu| std::cmp::Reverse(gpu.free));
+            let mut reasons = Vec::new();
+            for gpu in gpus {
+                match unusable(gpu.device) {
+                    None => return Ok((gpu, Some(format!("device {gpu}")))),
+                    Some(reason) => reasons.push(format!("{gpu}, cannot be used: {reason}")),
                 }
             }
-            DeviceChoice::Auto => {
-                let gpus = || self.devices.iter().filter(|known| matches!(known.device, Device::Cuda(_)));
-                if let Some(gpu) = gpus().filter(|gpu| gpu.unusable.is_none()).max_by_key(|gpu| gpu.free) {
-                    return Ok((gpu, Some(format!("device {gpu}"))));
-                }
-                let (cpu, _) = self.choose(DeviceChoice::Only(Device::Cpu))?;
-                let why = match gpus().next() {
-                    Some(gpu) => format!("device cpu, because {gpu}"),
-                    None => format!("device {cpu}"),
-                };
-                Ok((cpu, Some(why)))
-            }
-        }
+            let cpu = only(Device::Cpu)?;
+            let because = reasons.first().map_or(String::new(), |reason| format!("; {reason}"));
+            return Ok((cpu, Some(format!("device {cpu}{because}"))));
+        };
+        Ok((only(device)?, None))
     }
-}
-
-fn processor() -> String {
-    let threads = super::default_threads();
-    format!("{}, {threads} threads", std::env::consts::ARCH)
-}
-
-fn library_missing() -> Option<String> {
-    load().err().map(|error| error.to_string())
-}
-
-/// Why ONNX Runtime cannot use `device`, as far as it can be known before a model is opened.
-fn unusable(device: Device) -> Option<String> {
-    if let Some(reason) = library_missing() {
-        return Some(reason);
-    }
-    provider::providers(device).err()
 }
 
 #[cfg(any(target_os = "linux", target_os = "windows"))]
@@ -175,17 +172,10 @@ fn gpus() -> Vec<DeviceMemory> {
             name,
             total: memory.total,
             free: memory.free,
-            unusable: unusable(device),
         })
     };
-    let broken = |index, reason: String| DeviceMemory {
-        device: Device::Cuda(index),
-        name: "NVIDIA GPU".into(),
-        total: 0,
-        free: 0,
-        unusable: Some(format!("the driver answers: {reason}")),
-    };
-    (0..count).map(|index| gpu(index).unwrap_or_else(|e| broken(index, e.to_string()))).collect()
+    // A GPU whose driver does not answer for it cannot be planned with.
+    (0..count).filter_map(|index| gpu(index).ok()).collect()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "windows")))]
@@ -197,8 +187,8 @@ fn gpus() -> Vec<DeviceMemory> {
 mod tests {
     use super::*;
 
-    fn known(device: Device, free: u64, unusable: Option<&str>) -> DeviceMemory {
-        DeviceMemory { device, name: "x".into(), total: 8 << 30, free, unusable: unusable.map(str::to_owned) }
+    fn known(device: Device, free: u64) -> DeviceMemory {
+        DeviceMemory { device, name: "x".into(), total: 8 << 30, free }
     }
 
     #[test]
@@ -214,22 +204,21 @@ mod tests {
 
     #[test]
     fn auto_takes_the_freest_usable_gpu_and_says_why_not() {
-        let cpu = known(Device::Cpu, 4 << 30, None);
-        let machine = Machine {
-            devices: vec![
-                cpu.clone(),
-                known(Device::Cuda(0), 1 << 30, None),
-                known(Device::Cuda(1), 3 << 30, None),
-                known(Device::Cuda(2), 7 << 30, Some("too old")),
-            ],
-        };
-        assert_eq!(machine.choose(DeviceChoice::Auto).unwrap().0.device, Device::Cuda(1));
-        let machine = Machine { devices: vec![cpu, known(Device::Cuda(0), 1, Some("built without it"))] };
-        let (device, why) = machine.choose(DeviceChoice::Auto).unwrap();
+        let gpus = [(0, 1), (1, 3), (2, 7)].map(|(index, gib)| known(Device::Cuda(index), gib << 30));
+        let machine = Machine { devices: [vec![known(Device::Cpu, 4 << 30)], gpus.to_vec()].concat() };
+        let too_old = |device| (device == Device::Cuda(2)).then(|| "too old".to_owned());
+        let (device, why) = machine.choose_among(DeviceChoice::Auto, too_old).unwrap();
+        assert_eq!(device.device, Device::Cuda(1));
+        assert!(why.unwrap().contains("3.0 GiB free"));
+        let no_gpu = |device| matches!(device, Device::Cuda(_)).then(|| "built without it".to_owned());
+        let (device, why) = machine.choose_among(DeviceChoice::Auto, no_gpu).unwrap();
         assert_eq!(device.device, Device::Cpu);
         assert!(why.unwrap().contains("built without it"));
-        assert!(machine.choose(DeviceChoice::Only(Device::Cuda(0))).is_err());
-        assert!(machine.choose(DeviceChoice::Only(Device::Cuda(7))).is_err());
+        for (index, reason) in [(0, "built without it"), (7, "has none")] {
+            let only = DeviceChoice::Only(Device::Cuda(index));
+            let error = machine.choose_among(only, no_gpu).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
     }
 
     #[test]

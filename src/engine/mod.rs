@@ -13,7 +13,7 @@ mod session;
 mod tensor;
 mod version;
 
-pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe};
+pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, system};

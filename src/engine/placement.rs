@@ -83,6 +83,10 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// Bytes if every part stays loaded while the hungriest one works.
     fn resident(&self) -> u64 {
         let weights: u64 = self.demands.iter().map(|demand| demand.weights).sum();
@@ -150,10 +154,10 @@ fn reserve(device: &DeviceMemory) -> u64 {
 
 /// Decides how to draw on `device`.
 ///
-/// `candidates` go from the one most wished for to the smallest, and there is at least one. The
-/// first that fits with everything loaded is taken; one that only fits part by part goes before
-/// a smaller one, because it costs seconds and no detail. `budget` in bytes overrides what the
-/// device has free less a reserve.
+/// `candidates` go from the one most wished for to the smallest, and there is at least one. Of
+/// those that are not above what the level may draw ([`Level::pixels`]; the smallest always may)
+/// the first that fits is taken; part by part goes before smaller, because it costs seconds and
+/// no detail. `budget` in bytes overrides what the device has free less a reserve.
 pub fn place(
     device: &DeviceMemory,
     budget: Option<u64>,
@@ -161,12 +165,16 @@ pub fn place(
 ) -> Result<Placement, TooSmall> {
     let allowed = budget.unwrap_or(device.free.saturating_sub(reserve(device)));
     let level = Level::of(budget.unwrap_or(device.total));
-    let fitting = candidates.iter().enumerate().find_map(|(index, candidate)| {
-        [(Residency::Resident, candidate.resident()), (Residency::Model, candidate.one_at_a_time())]
-            .into_iter()
-            .find(|(_, bytes)| *bytes <= allowed)
-            .map(|(residency, predicted)| (index, candidate, residency, predicted))
-    });
+    let least = candidates.iter().map(Candidate::pixels).min().unwrap_or(0);
+    let may = |candidate: &Candidate| candidate.pixels() <= level.pixels().max(least);
+    let fitting = candidates.iter().enumerate().filter(|(_, candidate)| may(candidate)).find_map(
+        |(index, candidate)| {
+            [(Residency::Resident, candidate.resident()), (Residency::Model, candidate.one_at_a_time())]
+                .into_iter()
+                .find(|(_, bytes)| *bytes <= allowed)
+                .map(|(residency, predicted)| (index, candidate, residency, predicted))
+        },
+    );
     let Some((index, candidate, residency, predicted)) = fitting else {
         let smallest = candidates.iter().min_by_key(|candidate| candidate.one_at_a_time());
         let (width, height, needed) = smallest.map_or((0, 0, 0), |c| (c.width, c.height, c.one_at_a_time()));
@@ -190,10 +198,14 @@ pub fn place(
     if index > 0 {
         let wished = &candidates[0];
         lines.push(format!(
-            "images: {size} instead of {}x{}, which needs {}",
+            "images: {size} instead of {}x{}, which {}",
             wished.width,
             wished.height,
-            Bytes(wished.one_at_a_time())
+            if may(wished) {
+                format!("needs {}", Bytes(wished.one_at_a_time()))
+            } else {
+                format!("is too large for level {level}")
+            }
         ));
     }
     Ok(Placement {
@@ -215,7 +227,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn device(total: u64, free: u64) -> DeviceMemory {
-        DeviceMemory { device: Device::Cpu, name: "test".into(), total, free, unusable: None }
+        DeviceMemory { device: Device::Cpu, name: "test".into(), total, free }
     }
 
     fn candidate(width: u32, height: u32) -> Candidate {
@@ -255,12 +267,27 @@ mod tests {
 
     #[test]
     fn less_loads_part_by_part_and_still_less_draws_smaller_and_says_so() {
-        let candidates = [candidate(704, 1280), candidate(384, 704)];
-        let placement = place(&device(24 * GIB, 22 * GIB), Some(3400 * MIB), &candidates).unwrap();
-        assert_eq!((placement.candidate, placement.residency), (0, Residency::Model));
-        let placement = place(&device(24 * GIB, 22 * GIB), Some(2600 * MIB), &candidates).unwrap();
-        assert_eq!((placement.candidate, placement.residency), (1, Residency::Resident));
-        assert!(placement.lines[2].contains("384x704 instead of 704x1280"), "{:?}", placement.lines);
+        let candidates = [candidate(288, 512), candidate(256, 448)];
+        let taken = |budget| {
+            let placement = place(&device(24 * GIB, 22 * GIB), Some(budget), &candidates).unwrap();
+            (placement.candidate, placement.residency, placement.lines)
+        };
+        let (resident, apart) = (candidates[0].resident(), candidates[0].one_at_a_time());
+        assert_eq!((taken(resident).0, taken(resident).1), (0, Residency::Resident));
+        assert_eq!((taken(resident - 1).0, taken(resident - 1).1), (0, Residency::Model));
+        let (index, residency, lines) = taken(apart - 1);
+        assert_eq!((index, residency), (1, Residency::Model));
+        assert!(lines[2].contains("256x448 instead of 288x512, which needs"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_low_level_draws_no_large_picture_even_if_it_fits() {
+        let candidates = [candidate(704, 1280), candidate(288, 512)];
+        let placement = place(&device(64 * GIB, 60 * GIB), Some(7 * GIB), &candidates).unwrap();
+        assert_eq!(placement.candidate, 1);
+        assert!(placement.lines[2].contains("too large for level very low"), "{:?}", placement.lines);
+        let only = place(&device(64 * GIB, 60 * GIB), Some(7 * GIB), &candidates[..1]).unwrap();
+        assert_eq!(only.candidate, 0, "what is asked for exactly is drawn");
     }
 
     #[test]

@@ -186,6 +186,11 @@ impl<'a> Sound<'a> {
         self.encoder.as_ref()
     }
 
+    /// What a decoder of this sound must know.
+    pub(super) fn parameters(&self) -> codec::Parameters {
+        codec::Parameters::from(&self.encoder)
+    }
+
     /// Encodes up to sample `until`, in whole frames.
     pub(super) fn send(
         &mut self,

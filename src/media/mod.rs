@@ -22,5 +22,5 @@ pub use encoding::Encoding;
 pub use error::{Error, Result};
 pub use library::library;
 pub use probe::{AudioStream, Probe, VideoStream, probe};
-pub use sound::sound;
+pub use sound::{coded, sound};
 pub use verify::{Check, Measured, Options, Outcome, Report, verify};

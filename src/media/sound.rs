@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use ffmpeg_next::{
-    self as ff,
+    self as ff, codec,
     format::{Sample, sample::Type},
     frame, media,
 };
 
 use super::{
-    Error, Result, error,
+    Error, Result, encoder, error, ffi,
     source::{Decoder, Source},
 };
 use crate::story::Samples;
@@ -37,6 +37,30 @@ pub fn sound(path: &Path) -> Result<Samples> {
         }
     }
     if samples.is_empty() { Err(Error::NoStream { path: path.into(), kind: "sound" }) } else { Ok(samples) }
+}
+
+/// The sound as a finished video will play it: through AAC at `bitrate` and back, of the same length.
+///
+/// A lossy codec moves peaks and loudness a little; this tells by how much before a video is encoded.
+/// [`encode`](super::encode) makes exactly the same of the same sound.
+pub fn coded(samples: &Samples, bitrate: u64) -> Result<Samples> {
+    ffi::start();
+    ffi::take_log();
+    let damage = |error| Error::libav("decode the sound again", error);
+    let mut encoder = encoder::Sound::open(samples, samples.len(), bitrate)?;
+    let codec = ff::decoder::find(codec::Id::AAC).ok_or(Error::NoEncoder("aac"))?;
+    let mut context = codec::Context::new_with_codec(codec);
+    context.set_parameters(encoder.parameters()).map_err(damage)?;
+    let mut decoder = Decoder { decoder: context.decoder().open_as(codec).map_err(damage)?, stream: 0 };
+    let mut coded = Samples { rate: samples.rate, channels: Vec::new() };
+    encoder.finish(&mut |packet| {
+        decoder.send(Some(packet)).and_then(|()| receive(&mut decoder, &mut coded)).map_err(damage)
+    })?;
+    decoder.send(None).and_then(|()| receive(&mut decoder, &mut coded)).map_err(damage)?;
+    for channel in &mut coded.channels {
+        channel.resize(samples.len(), 0.0);
+    }
+    Ok(coded)
 }
 
 /// Appends every frame that is ready.

@@ -16,6 +16,7 @@
 //! # Ok::<(), shortform::speech::Error>(())
 //! ```
 
+mod draft;
 mod error;
 mod espeak;
 mod normalize;
@@ -23,6 +24,7 @@ mod segment;
 mod token;
 mod voice;
 
+pub use draft::Draft;
 pub use error::Error;
 pub use espeak::{Espeak, Language, languages, version, voice_of_language};
 pub use token::{Token, tokens};

@@ -1,5 +1,7 @@
 //! What every voice does, whoever makes it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Token};
 use crate::story::{Samples, TimingQuality};
 
@@ -35,7 +37,7 @@ pub struct Speech {
 }
 
 /// Where one token is heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpokenWord {
     /// Which token of the utterance.
     pub token: usize,

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Stage};
-use crate::{engine::DeviceChoice, store::Store};
+use crate::store::Store;
 
 /// The user's wish to stop, shared by every thread of a run.
 #[derive(Debug, Clone, Default)]
@@ -78,10 +78,6 @@ pub struct Context<'a> {
     pub store: &'a Store,
     /// Where models are looked for besides our own folders.
     pub models_dir: Option<PathBuf>,
-    /// The device asked for.
-    pub device: DeviceChoice,
-    /// The most memory to use, in bytes; none means what is free less a reserve.
-    pub memory_budget: Option<u64>,
     /// Whether to use the model-free voice and pictures.
     pub draft: bool,
     /// The user's wish to stop.

@@ -67,3 +67,9 @@ impl StdError for Error {
         self.source.source()
     }
 }
+
+impl From<crate::store::Error> for Error {
+    fn from(source: crate::store::Error) -> Self {
+        Self::new(Kind::Failed, "", source)
+    }
+}

@@ -23,6 +23,15 @@
 
 mod context;
 mod error;
+pub mod images;
+#[cfg(feature = "video")]
+mod mastering;
+pub mod narration;
+pub mod subtitles;
+pub mod timeline;
+pub mod upscale;
+#[cfg(feature = "video")]
+pub mod video;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};

@@ -74,14 +74,18 @@ impl Store {
 
     /// Writes `bytes` as `target`, read-only, whole or not at all, and durably.
     pub(super) fn commit(&self, bytes: &[u8], target: &Path) -> Result<(), Error> {
-        let folder = target.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        // Removed when it goes out of scope without having got its name.
         let mut temporary =
             NamedTempFile::new_in(self.root.join("tmp")).map_err(Error::io("write", target))?;
-        temporary
-            .write_all(bytes)
-            .and_then(|()| temporary.as_file().set_permissions(read_only(&temporary)?))
+        temporary.write_all(bytes).map_err(Error::io("write", target))?;
+        self.settle(temporary, target)
+    }
+
+    /// Gives a finished temporary file its name, read-only and durably; without having got one it is removed.
+    pub(super) fn settle(&self, temporary: NamedTempFile, target: &Path) -> Result<(), Error> {
+        let folder = target.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        read_only(&temporary)
+            .and_then(|permissions| temporary.as_file().set_permissions(permissions))
             .and_then(|()| temporary.as_file().sync_all())
             .map_err(Error::io("write", target))?;
         temporary.persist(target).map_err(|failed| Error::io("name", target)(failed.error))?;

@@ -1,5 +1,7 @@
 use std::{fs, io, path::Path};
 
+use tempfile::NamedTempFile;
+
 use super::{Error, Store, Warning, write_atomically};
 use crate::digest::Digest;
 
@@ -12,6 +14,26 @@ impl Store {
         let digest = Digest::of(bytes);
         // Written even where a file of that name lies already: it may be broken.
         self.commit(bytes, &self.object_path(digest))?;
+        Ok(digest)
+    }
+
+    /// A file of the store's own to write a result into that is too large for memory;
+    /// gone when dropped, kept by [`adopt`](Self::adopt).
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn temporary(&self) -> Result<NamedTempFile, Error> {
+        let folder = self.root.join("tmp");
+        NamedTempFile::new_in(&folder).map_err(Error::io("write in", folder))
+    }
+
+    /// Keeps a finished [`temporary`](Self::temporary) file, as [`put`](Self::put) keeps bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read, synced or renamed.
+    pub fn adopt(&self, file: NamedTempFile) -> Result<Digest, Error> {
+        let digest = Digest::of_file(file.path()).map_err(Error::io("read", file.path()))?;
+        self.settle(file, &self.object_path(digest))?;
         Ok(digest)
     }
 

@@ -36,7 +36,8 @@ pub struct WordTiming {
 pub struct SpokenBeat {
     /// Which beat of the script this is.
     pub beat: usize,
-    /// From the first sound to the end of the pause after it: the spans of all beats tile the narration.
+    /// From the first sound to the end of the pause after it; the first begins at zero, with the
+    /// silence before it: the spans of all beats tile the narration.
     pub span: Span,
     /// From the first sound to the last, without the pause.
     pub voiced: Span,

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::program::{folder, shortform, succeed, words};
 
-pub const SIZE: (u32, u32) = (1080, 1920);
-pub const FPS: f64 = 30.0;
+pub(crate) const SIZE: (u32, u32) = (1080, 1920);
+pub(crate) const FPS: f64 = 30.0;
 
 const SCRIPT: &str = "\
 # The keepers of the coast
@@ -24,7 +24,7 @@ Sailors look for it in each storm, and steer for the harbour.
 ";
 
 /// A finished video with what lies beside it.
-pub struct Film {
+pub(crate) struct Film {
     pub video: PathBuf,
     /// What it was made with, beside the script.
     pub arguments: String,
@@ -34,7 +34,7 @@ pub struct Film {
 
 impl Film {
     /// Makes a film of `script` in `folder`.
-    pub fn make(folder: &Path, script: &str, arguments: &str) -> Self {
+    pub(crate) fn make(folder: &Path, script: &str, arguments: &str) -> Self {
         fs::write(folder.join("film.md"), script).unwrap();
         succeed(shortform(folder).args(words("generate film.md -o film.mp4")).args(words(arguments)));
         let description = serde_json::from_slice(&fs::read(folder.join("film.json")).unwrap()).unwrap();
@@ -42,13 +42,13 @@ impl Film {
     }
 
     /// The film with captions that mark the spoken word.
-    pub fn captioned() -> &'static Self {
+    pub(crate) fn captioned() -> &'static Self {
         static FILM: OnceLock<Film> = OnceLock::new();
         FILM.get_or_init(|| Self::make(&folder("film"), SCRIPT, &settings("highlight")))
     }
 
     /// The same film without captions.
-    pub fn uncaptioned() -> &'static Self {
+    pub(crate) fn uncaptioned() -> &'static Self {
         static FILM: OnceLock<Film> = OnceLock::new();
         FILM.get_or_init(|| {
             let store = &Self::captioned().video.with_file_name("store");
@@ -58,18 +58,18 @@ impl Film {
     }
 
     /// The captioned film once more, by the same command and from an empty store.
-    pub fn captioned_again() -> Self {
+    pub(crate) fn captioned_again() -> Self {
         Self::make(&folder("film again"), SCRIPT, &settings("highlight"))
     }
 
     /// When each word is heard, in seconds, and the word.
-    pub fn words(&self) -> Vec<Word> {
+    pub(crate) fn words(&self) -> Vec<Word> {
         let words = self.description["narration"]["words"].as_array().unwrap();
         words.iter().map(Word::read).collect()
     }
 
     /// The frames shown at these moments, which must come in order.
-    pub fn frames_at(&self, seconds: &[f64]) -> Vec<RgbImage> {
+    pub(crate) fn frames_at(&self, seconds: &[f64]) -> Vec<RgbImage> {
         let wanted: Vec<_> = seconds.iter().map(|at| format!("eq(n,{})", (at * FPS) as u64)).collect();
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-i"]).arg(&self.video);
@@ -90,7 +90,7 @@ impl Film {
 }
 
 /// A word and when it is heard.
-pub struct Word {
+pub(crate) struct Word {
     pub text: String,
     pub start: f64,
     pub end: f64,
@@ -105,7 +105,7 @@ impl Word {
         }
     }
 
-    pub fn middle(&self) -> f64 {
+    pub(crate) fn middle(&self) -> f64 {
         (self.start + self.end) / 2.0
     }
 }

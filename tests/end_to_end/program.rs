@@ -7,7 +7,7 @@ use std::{
 };
 
 /// An empty folder for the test called `name`, under one that is emptied when the tests begin.
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     let root = ROOT.get_or_init(|| {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end_to_end");
@@ -20,7 +20,7 @@ pub fn folder(name: &str) -> PathBuf {
 }
 
 /// The program, cut off from the settings and the store of whoever runs the tests; its store lies in `folder`.
-pub fn shortform(folder: &Path) -> Command {
+pub(crate) fn shortform(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SHORTFORM_") {
@@ -32,19 +32,19 @@ pub fn shortform(folder: &Path) -> Command {
 }
 
 /// Runs it to its end.
-pub fn finish(command: &mut Command) -> Output {
+pub(crate) fn finish(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()))
 }
 
 /// Runs it, and it must succeed; its standard output.
-pub fn succeed(command: &mut Command) -> Vec<u8> {
+pub(crate) fn succeed(command: &mut Command) -> Vec<u8> {
     let output = finish(command);
     assert!(output.status.success(), "{command:?} ended with {}\n{}", output.status, said(&output));
     output.stdout
 }
 
 /// Runs it, and it must end with this exit code and without a panic; what it said.
-pub fn fail(command: &mut Command, code: i32) -> String {
+pub(crate) fn fail(command: &mut Command, code: i32) -> String {
     let output = finish(command);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "{command:?} said:\n{said}");
@@ -54,17 +54,17 @@ pub fn fail(command: &mut Command, code: i32) -> String {
 }
 
 /// Both of its streams.
-pub fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// The words of a command line, split at spaces.
-pub fn words(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split_whitespace()
 }
 
 /// What ffprobe tells about a file.
-pub fn ffprobe(file: &Path, arguments: &str) -> serde_json::Value {
+pub(crate) fn ffprobe(file: &Path, arguments: &str) -> serde_json::Value {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe.args(["-v", "error", "-of", "json"]).args(words(arguments)).arg(file);
     serde_json::from_slice(&succeed(&mut ffprobe)).unwrap()

@@ -44,15 +44,16 @@ fn cumulative(betas: &[f32]) -> Vec<f32> {
     betas.iter().map(&mut multiply).collect()
 }
 
-/// `torch.linspace` in 32-bit floats: from both ends towards the middle.
+/// `torch.linspace` in 32-bit floats: from both ends towards the middle, multiplied and added in
+/// one rounding, as its vectorised code does.
 pub(super) fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
     if count == 1 {
         return vec![start];
     }
     let step = (end - start) / (count - 1) as f32;
     let at = |i: usize| match i < count / 2 {
-        true => start + step * i as f32,
-        false => end - step * (count - 1 - i) as f32,
+        true => step.mul_add(i as f32, start),
+        false => (-step).mul_add((count - 1 - i) as f32, end),
     };
     (0..count).map(at).collect()
 }

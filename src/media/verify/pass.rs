@@ -148,8 +148,7 @@ impl Pass {
         }
         self.samples += samples.len() as u64;
         if meter.is_none() {
-            *meter =
-                EbuR128::new(samples.channels.len() as u32, samples.rate, Mode::I | Mode::TRUE_PEAK).ok();
+            *meter = new_meter(&samples).ok();
         }
         let channels: Vec<&[f32]> = samples.channels.iter().map(Vec::as_slice).collect();
         let measured = meter.as_mut().is_some_and(|meter| {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the caller knows about a video that a check cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,7 +12,7 @@ pub struct Options {
 }
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The rule is kept.
@@ -24,10 +24,10 @@ pub enum Outcome {
 }
 
 /// One rule and what was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// What is checked: `container`, `edit lists`, `frame rate`, ...
-    pub name: &'static str,
+    pub name: String,
     /// What the rule asks for.
     pub expected: String,
     /// What the file has.
@@ -41,7 +41,7 @@ pub struct Check {
 }
 
 /// Figures measured on the decoded file.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// Frames decoded.
     pub frames: u64,
@@ -58,7 +58,7 @@ pub struct Measured {
 }
 
 /// Every rule and what was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The file.
     pub path: PathBuf,

@@ -73,7 +73,7 @@ impl Rules<'_> {
         (source, date): (&str, &str),
     ) {
         self.checks.push(Check {
-            name,
+            name: name.to_owned(),
             expected: expected.to_string(),
             found: found.to_string(),
             outcome,

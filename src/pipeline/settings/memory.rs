@@ -2,6 +2,14 @@
 
 use serde::Serialize;
 
+use crate::{
+    engine::DeviceChoice,
+    pipeline::{
+        fields::Fields,
+        kind::{Kind, Wrong, bytes, name, only},
+    },
+};
+
 /// The memory that models may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -12,25 +20,34 @@ pub enum Budget {
     Bytes(u64),
 }
 
-/// Where the models run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Device {
-    /// The fastest device found; the plan says which.
-    Auto,
-    /// The processor.
-    Cpu,
-    /// The NVIDIA GPU of this number.
-    Cuda(u32),
-    /// Apple's CoreML.
-    CoreMl,
-}
-
 /// Settings of memory and device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// The memory that models may use.
     pub budget: Budget,
     /// Where they run.
-    pub device: Device,
+    pub device: DeviceChoice,
+}
+
+/// What later versions will let the user choose; until then the planner decides alone.
+const DECIDED: [&str; 8] =
+    ["vae_tiling", "vae_slicing", "offload", "storage", "compute", "attention", "batch", "clean"];
+
+impl Memory {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let budget = bytes(64 << 20..=1 << 50).map(Budget::Bytes).or_auto(Budget::Auto);
+        let budget = fields.get("budget", &budget);
+        let device = fields.get("device", &device());
+        let decided: Vec<_> =
+            DECIDED.iter().map(|&name| fields.get(name, &only("auto", "choosing this by hand"))).collect();
+        decided.into_iter().collect::<Option<()>>()?;
+        Some(Self { budget: budget?, device: device? })
+    }
+}
+
+fn device() -> Kind<DeviceChoice> {
+    let word = name("`auto`, `cpu`, `cuda`, `cuda:1` or `coreml`");
+    Kind::new(word.expected.clone(), move |node| {
+        word.read(node)?.parse().map_err(|_| Wrong::new(format!("is {}, which is unknown", node.kind())))
+    })
 }

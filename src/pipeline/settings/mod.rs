@@ -12,7 +12,7 @@ mod video;
 mod whole;
 
 pub use images::{ImageSize, Images};
-pub use memory::{Budget, Device, Memory};
+pub use memory::{Budget, Memory};
 pub use narration::{Narration, VoiceEngine};
 pub use scenes::{DirectorEngine, Scenes};
 pub use timeline::{Captions, Timeline};

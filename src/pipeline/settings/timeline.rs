@@ -2,7 +2,14 @@
 
 use serde::Serialize;
 
-use crate::story::{CameraKind, CaptionStyle, Color, Grade, TransitionKind};
+use crate::{
+    pipeline::{
+        fields::Fields,
+        kind::{Kind, color, count, name, number, only, share, truth, variant},
+        presets::read_grade,
+    },
+    story::{CameraKind, CaptionStyle, Color, Grade, Style, TransitionKind},
+};
 
 /// Settings of the `timeline` stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,4 +47,59 @@ pub struct Captions {
     pub max_words: u32,
     /// Where their middle sits in the platform's safe box: 0 is its top, 1 its bottom.
     pub position: f64,
+}
+
+impl Timeline {
+    pub(crate) fn read(fields: &mut Fields<'_>, style: &Style) -> Option<Self> {
+        let camera = fields.get("camera", &variant().or_auto(style.camera));
+        let zoom = fields.get("zoom", &number(1.0..=2.0));
+        let transition = fields.group("transition", |fields| {
+            let kind = fields.get("kind", &variant().or_auto(style.transition));
+            let seconds = fields.get("seconds", &number(0.0..=3.0));
+            Some((kind?, seconds?))
+        });
+        let captions = fields.group("captions", |fields| Captions::read(fields, style));
+        let grade = if fields.is_mapping("grade") {
+            fields.group("grade", |fields| read_grade(fields, &style.grade))
+        } else {
+            fields.get(
+                "grade",
+                &Kind::word("auto", "a mapping such as `{ saturation: 0.8 }`", style.grade.clone()),
+            )
+        };
+        let music = fields.get("music", &only("off", "music"));
+        let (transition, transition_seconds) = transition?;
+        music?;
+        Some(Self {
+            camera: camera?,
+            zoom: zoom?,
+            transition,
+            transition_seconds,
+            captions: captions?,
+            grade: grade?,
+        })
+    }
+}
+
+impl Captions {
+    fn read(fields: &mut Fields<'_>, style: &Style) -> Option<Self> {
+        let style = fields.get("style", &variant().or_auto(style.captions));
+        let font = fields.get("font", &name("the name of a font family"));
+        let font_size = fields.get("font_size", &number(24.0..=200.0));
+        let text_color = fields.get("color", &color());
+        let highlight = fields.get("highlight", &color());
+        let uppercase = fields.get("uppercase", &truth());
+        let max_words = fields.get("max_words", &count(1..=12));
+        let position = fields.get("position", &share());
+        Some(Self {
+            style: style?,
+            font: font?,
+            font_size: font_size? as f32,
+            color: text_color?,
+            highlight: highlight?,
+            uppercase: uppercase?,
+            max_words: max_words?,
+            position: position?,
+        })
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::pipeline::{fields::Fields, kind::name};
+
 /// How pictures reach the delivered size.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,4 +21,16 @@ pub enum UpscaleEngine {
 pub struct Upscale {
     /// How pictures reach the delivered size.
     pub engine: UpscaleEngine,
+}
+
+impl Upscale {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let engine =
+            name("`auto`, `lanczos` or the name of an upscaling model").map(|word| match word.as_str() {
+                "auto" => UpscaleEngine::Auto,
+                "lanczos" => UpscaleEngine::Lanczos,
+                _ => UpscaleEngine::Model(word),
+            });
+        Some(Self { engine: fields.get("engine", &engine)? })
+    }
 }

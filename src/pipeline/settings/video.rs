@@ -2,7 +2,13 @@
 
 use serde::Serialize;
 
-use crate::story::{FrameRate, Quality, VideoEncoder};
+use crate::{
+    pipeline::{
+        fields::Fields,
+        kind::{frame_rate, variant},
+    },
+    story::{FrameRate, Platform, Quality, VideoEncoder},
+};
 
 /// Settings of the `video` stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,4 +19,26 @@ pub struct Video {
     pub quality: Quality,
     /// Frames a second.
     pub frame_rate: FrameRate,
+}
+
+impl Video {
+    pub(crate) fn read(fields: &mut Fields<'_>, platform: &Platform) -> Option<Self> {
+        let encoder = variant().later(&["nvenc", "videotoolbox", "vaapi", "qsv", "amf"]);
+        let encoder = fields.get("encoder", &encoder);
+        let quality = fields.get("quality", &variant());
+        let rate = fields.get("fps", &frame_rate().or_auto(platform.video.frame_rate))?;
+        let (least, most) = (&platform.video.min_fps, &platform.video.max_fps);
+        if !(least.value..=most.value).contains(&rate.fps()) {
+            let spot = fields.spot("fps")?;
+            let expected = format!("expected {} to {} frames a second", least.value, most.value);
+            fields.problem(
+                "fps",
+                &format!("is {}, which {} does not accept", rate.fps(), platform.title),
+                &spot,
+                expected,
+            );
+            return None;
+        }
+        Some(Self { encoder: encoder?, quality: quality?, frame_rate: rate })
+    }
 }

@@ -2,8 +2,18 @@
 
 use serde::Serialize;
 
+use std::collections::BTreeMap;
+
 use super::{Images, Memory, Narration, Scenes, Timeline, Upscale, Video};
-use crate::story::{Platform, Seed, Style};
+use crate::{
+    pipeline::{
+        fields::Fields,
+        kind::{Kind, Wrong, name, preset, text, whole},
+        presets::{Family, Presets},
+        problem::Problems,
+    },
+    story::{Platform, Seed, Style, VoicePreset},
+};
 
 /// A pipeline as run: every setting of every stage for one video.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,4 +44,112 @@ pub struct Pipeline {
     pub video: Video,
     /// Where and in how much memory the models run.
     pub memory: Memory,
+}
+
+impl Pipeline {
+    /// Reads the merged settings; `name` is the pipeline's.
+    pub(crate) fn read(name: String, fields: &mut Fields<'_>, presets: &Presets) -> Option<Self> {
+        let voices = presets.voices().map_err(|problems| fields.problems().extend(problems)).ok();
+        let voices: Option<BTreeMap<String, VoicePreset>> =
+            voices.map(|list| list.into_iter().map(|voice| (voice.name.clone(), voice)).collect());
+        let platform =
+            choose(fields, "platform", presets.names(Family::Platforms), |name| presets.platform(name));
+        let style = choose(fields, "style", presets.names(Family::Styles), |name| presets.style(name));
+        // Beyond 2^53 readers of JSON round.
+        let seed = fields.get("seed", &whole(0..=(1 << 53) - 1));
+        let title = fields.optional("title", &text());
+        let hashtags = fields.list("hashtags", &hashtag());
+        // What depends on a broken preset is not read at all: its problems would be echoes.
+        let narration =
+            voices.and_then(|voices| fields.group("narration", |fields| Narration::read(fields, &voices)));
+        let scenes = fields.group("scenes", Scenes::read);
+        let images = fields.group("images", Images::read);
+        let upscale = fields.group("upscale", Upscale::read);
+        let timeline =
+            style.as_ref().and_then(|style| fields.group("timeline", |fields| Timeline::read(fields, style)));
+        let video = platform
+            .as_ref()
+            .and_then(|platform| fields.group("video", |fields| Video::read(fields, platform)));
+        let memory = fields.group("memory", Memory::read);
+        for name in ["narration", "timeline", "video"] {
+            fields.expect(name);
+        }
+        let pipeline = Self {
+            name,
+            platform: platform?,
+            style: style?,
+            seed: Seed(seed?),
+            title: title?,
+            hashtags: hashtags?,
+            narration: narration?,
+            scenes: scenes?,
+            images: images?,
+            upscale: upscale?,
+            timeline: timeline?,
+            video: video?,
+            memory: memory?,
+        };
+        pipeline.agrees(fields).then_some(pipeline)
+    }
+
+    /// Whether settings that are each right are right together.
+    fn agrees(&self, fields: &mut Fields<'_>) -> bool {
+        let before = fields.problems().len();
+        let shortest = self.scenes.seconds[0];
+        if self.timeline.transition_seconds > shortest
+            && let Some(spot) = fields.spot_at(&["timeline", "transition", "seconds"])
+        {
+            let wrong = format!("is longer than the shortest scene ({shortest} s)");
+            fields.problem(
+                "timeline.transition.seconds",
+                &wrong,
+                &spot,
+                format!("expected at most {shortest}"),
+            );
+        }
+        let most = &self.platform.text.hashtags.value;
+        if self.hashtags.len() as u64 > u64::from(*most)
+            && let Some(spot) = fields.spot_at(&["hashtags"])
+        {
+            let wrong = format!("has {} entries", self.hashtags.len());
+            let expected = format!("expected at most {most}: {} takes no more", self.platform.title);
+            fields.problem("hashtags", &wrong, &spot, expected);
+        }
+        if let Some(title) = &self.title
+            && title.chars().count() as u64 > u64::from(self.platform.text.title.value)
+            && let Some(spot) = fields.spot_at(&["title"])
+        {
+            let wrong = format!("has {} characters", title.chars().count());
+            let expected = format!(
+                "expected at most {}: {} takes no more",
+                self.platform.text.title.value, self.platform.title
+            );
+            fields.problem("title", &wrong, &spot, expected);
+        }
+        fields.problems().len() == before
+    }
+}
+
+/// The preset that field `name` chooses.
+fn choose<T>(
+    fields: &mut Fields<'_>,
+    field: &'static str,
+    names: Vec<String>,
+    read: impl FnOnce(&str) -> Result<T, Problems>,
+) -> Option<T> {
+    let name = fields.get(field, &preset(field, names))?;
+    read(&name).map_err(|problems| fields.problems().extend(problems)).ok()
+}
+
+/// A hashtag with or without its `#`.
+fn hashtag() -> Kind<String> {
+    let word = name("a word without spaces");
+    Kind::new(word.expected.clone(), move |node| {
+        let text = word.read(node)?;
+        let tag = text.trim_start_matches('#');
+        if tag.is_empty() || tag.contains(|c: char| c.is_whitespace() || c == '#') {
+            return Err(Wrong::new(format!("holds {}", node.kind())));
+        }
+        Ok(tag.to_owned())
+    })
 }

@@ -1,0 +1,16 @@
+//! The images: a picture drawn for each scene.
+//!
+//! Each picture is one entry of the store, so changing a sentence draws one picture. What may be
+//! drawn is a list of sizes, the best first; a picture of any of them counts as found, so a
+//! machine that had less memory free that day does not draw everything anew.
+
+mod card;
+mod painter;
+mod plan;
+mod stage;
+
+pub(super) use painter::png;
+pub use stage::{cached, run};
+
+/// What is raised when the same scene and settings give another picture than before.
+const VERSION: u32 = 1;

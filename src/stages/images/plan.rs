@@ -1,0 +1,161 @@
+//! What is drawn with and at which sizes, known without loading a weight.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{Context, Error, Kind},
+    VERSION, card,
+};
+use crate::{
+    diffusion::{self, Geometry},
+    digest::Digest,
+    models::{self, Catalog, Model},
+    pipeline::{ImageSize, Images, Memory, Pipeline},
+    store::{Key, KeyBuilder},
+    story::{Scene, Size, Still},
+};
+
+/// How far below the best size drawing may step down, in parts of its pixels.
+const STEPS_DOWN: [f64; 4] = [0.7, 0.5, 0.35, 0.25];
+
+/// A picture as kept in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Drawn {
+    /// Its size.
+    pub(super) size: Size,
+    /// Its PNG.
+    pub(super) image: Digest,
+}
+
+impl Drawn {
+    pub(super) fn still(self, scene: &Scene) -> Still {
+        Still { scene: scene.index, size: self.size, image: self.image }
+    }
+}
+
+/// What is drawn with and at which sizes.
+pub(super) struct Plan<'a> {
+    pub(super) settings: &'a Images,
+    pub(super) memory: &'a Memory,
+    /// None draws numbered cards.
+    pub(super) brush: Option<Brush>,
+    /// The sizes that will do, the most wished for first.
+    pub(super) sizes: Vec<Size>,
+    /// Why the first size is not the platform's, if it is not.
+    pub(super) why: Option<String>,
+}
+
+/// A model and what identifies it.
+pub(super) struct Brush {
+    pub(super) model: Model,
+    pub(super) geometry: Geometry,
+    digest: Digest,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(pipeline: &'a Pipeline, ctx: &Context<'_>) -> Result<Self, Error> {
+        let (settings, memory) = (&pipeline.images, &pipeline.memory);
+        let wished = pipeline.platform.generation.size;
+        if ctx.draft {
+            let sizes = vec![card::size(pipeline.platform.generation.delivery)];
+            return Ok(Self { settings, memory, brush: None, sizes, why: None });
+        }
+        let model = Catalog::new(ctx.models_dir.clone()).find(&settings.model).map_err(unusable)?;
+        let geometry = Geometry::of(&model).map_err(|error| failed(error, ""))?;
+        let (sizes, why) = match settings.size {
+            ImageSize::Exactly(size) if geometry.fits(size) => (vec![size], None),
+            ImageSize::Exactly(size) => {
+                let (multiple, nearest) = (geometry.multiple, geometry.nearest_size(size));
+                let model = model.name.clone();
+                let error = diffusion::Error::Size { model, wanted: size, multiple, nearest };
+                return Err(Error::new(Kind::Invalid, "", error));
+            }
+            ImageSize::Auto => sizes(&model, &geometry, wished),
+        };
+        let digest = model.digest().map_err(unusable)?;
+        Ok(Self { settings, memory, brush: Some(Brush { model, geometry, digest }), sizes, why })
+    }
+
+    /// Where the picture of `scene` at `size` lies. Device and ONNX Runtime are no part of it:
+    /// they change the last bits of a picture, not what it shows.
+    pub(super) fn key(&self, scene: &Scene, size: Size) -> Result<Key, Error> {
+        let key = KeyBuilder::new("images", VERSION).field("size", &size);
+        let key = match &self.brush {
+            None => key.field("card", &scene.index),
+            Some(brush) => key
+                .field("model", &brush.digest)
+                .field("prompt", &scene.prompt)
+                .field("negative_prompt", &scene.negative_prompt)
+                .field("seed", &scene.seed)
+                .field("inference_steps", &self.settings.inference_steps)
+                .field("guidance_scale", &self.settings.guidance_scale)
+                .field("scheduler", &self.settings.scheduler)
+                .field("candidates", &self.settings.candidates),
+        };
+        Ok(key.finish()?)
+    }
+
+    /// The picture of `scene`, of whatever size, if it is there.
+    pub(super) fn find(&self, scene: &Scene, ctx: &Context<'_>) -> Result<Option<Drawn>, Error> {
+        for &size in &self.sizes {
+            if let Some(drawn) = ctx.store.lookup(&self.key(scene, size)?)? {
+                return Ok(Some(drawn));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The platform's aspect at the pixels it asks for, but no more than the model was trained at:
+/// above that, a model repeats its subjects.
+fn sizes(model: &Model, geometry: &Geometry, wished: Size) -> (Vec<Size>, Option<String>) {
+    let pixels = wished.area().min(geometry.native.area());
+    let best = if pixels == wished.area() {
+        geometry.nearest_size(wished)
+    } else {
+        geometry.size_of(wished.aspect(), pixels)
+    };
+    let mut sizes = vec![best];
+    for share in STEPS_DOWN {
+        let size = geometry.size_of(wished.aspect(), (best.area() as f64 * share) as u64);
+        if sizes.last().is_some_and(|last| size.area() < last.area()) {
+            sizes.push(size);
+        }
+    }
+    let why = (best != wished).then(|| match pixels == wished.area() {
+        true => format!(
+            "`{}` draws {best} instead of {wished}: it needs multiples of {}",
+            model.name, geometry.multiple
+        ),
+        false => {
+            format!("`{}` draws {best} instead of {wished}: it is trained at {}", model.name, geometry.native)
+        }
+    });
+    (sizes, why)
+}
+
+pub(super) fn unusable(error: models::Error) -> Error {
+    use models::Error as E;
+    let kind = match error {
+        E::Missing { .. } | E::NotBuiltIn(_) | E::Unusable { .. } | E::NotOnnx { .. } => Kind::Missing,
+        E::Json { .. } | E::Io { .. } => Kind::Failed,
+    };
+    Error::new(kind, "", error)
+}
+
+/// Which kind of trouble a drawing error is.
+pub(super) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error {
+    use crate::engine::Error as E;
+    use diffusion::Error as D;
+    let kind = match &error {
+        D::Cancelled { .. } => return Error::cancelled(),
+        D::Engine(E::OutOfMemory { .. }) => Kind::OutOfMemory,
+        D::Engine(E::LibraryMissing { .. } | E::LibraryBroken { .. } | E::LibraryTooOld { .. }) => {
+            Kind::Missing
+        }
+        D::Engine(E::DeviceUnusable { .. }) | D::Family { .. } => Kind::Missing,
+        D::Request(_) | D::Size { .. } => Kind::Invalid,
+        _ => Kind::Failed,
+    };
+    Error::new(kind, place, error)
+}

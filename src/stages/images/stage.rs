@@ -1,0 +1,77 @@
+//! The stage: from scenes to their pictures.
+
+use super::{
+    super::{Cached, Context, Error, Kind},
+    painter::Painter,
+    plan::{Drawn, Plan},
+};
+use crate::{
+    pipeline::Pipeline,
+    store::Origin,
+    story::{Scene, Still},
+};
+
+/// Draws a picture for each scene, at the size drawn.
+///
+/// # Errors
+/// When the model or ONNX Runtime is missing, the size cannot be drawn, memory runs out after
+/// every step down, a scene's pictures are all empty, somebody wants to stop, or the store
+/// cannot be used.
+pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Result<Vec<Still>, Error> {
+    let plan = Plan::new(pipeline, ctx)?;
+    let mut painter = None;
+    let mut stills = Vec::with_capacity(scenes.len());
+    for (index, scene) in scenes.iter().enumerate() {
+        ctx.cancel.check()?;
+        let (drawn, origin) = match plan.find(scene, ctx)? {
+            Some(drawn) => (drawn, Origin::Hit),
+            None => {
+                let item = format!("scene {} of {}", index + 1, scenes.len());
+                draw(&plan, &mut painter, scene, &item, ctx)?
+            }
+        };
+        ctx.step(origin == Origin::Hit);
+        stills.push(drawn.still(scene));
+    }
+    Ok(stills)
+}
+
+/// How many of the pictures need not be drawn again.
+///
+/// # Errors
+/// When the model is missing, its size cannot be drawn, or the store cannot be read.
+pub fn cached(pipeline: &Pipeline, scenes: &[Scene], ctx: &Context<'_>) -> Result<Cached, Error> {
+    let plan = Plan::new(pipeline, ctx)?;
+    let mut hits = 0;
+    for scene in scenes {
+        hits += usize::from(plan.find(scene, ctx)?.is_some());
+    }
+    Ok(Cached { steps: scenes.len(), hits })
+}
+
+/// Draws one picture, smaller and smaller while memory runs out.
+fn draw<'a>(
+    plan: &'a Plan<'a>,
+    painter: &mut Option<Painter<'a>>,
+    scene: &Scene,
+    item: &str,
+    ctx: &mut Context<'_>,
+) -> Result<(Drawn, Origin), Error> {
+    let painter = match painter {
+        Some(painter) => painter,
+        None => painter.insert(Painter::open(plan, ctx)?),
+    };
+    let store = ctx.store;
+    loop {
+        let key = plan.key(scene, painter.size())?;
+        let drawn = store.obtain(&key, || {
+            let drawn = painter.paint(scene, item, ctx)?;
+            let image = drawn.image;
+            Ok::<_, Error>((drawn, vec![image]))
+        });
+        match drawn {
+            Err(error) if error.kind == Kind::OutOfMemory => painter.step_down(error, ctx)?,
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Who speaks a beat, in which language and in which words.
+
+use super::{
+    super::{Error, Kind},
+    VERSION,
+};
+use crate::{
+    pipeline::Narration as Settings,
+    speech::{Token, tokens},
+    store::{Key, KeyBuilder},
+    story::{Beat, Script, VoicePreset},
+};
+
+/// A beat with everything that its sound depends on.
+pub(super) struct Cue<'a> {
+    pub(super) beat: &'a Beat,
+    pub(super) preset: &'a VoicePreset,
+    pub(super) language: &'a str,
+    pub(super) tokens: Vec<Token>,
+    /// Where its recording lies.
+    pub(super) key: Key,
+}
+
+impl Cue<'_> {
+    /// Where it stands in the script.
+    pub(super) fn place(&self) -> String {
+        format!("line {}", self.beat.line)
+    }
+}
+
+/// One cue a beat.
+pub(super) fn cues<'a>(
+    settings: &'a Settings,
+    script: &'a Script,
+    draft: bool,
+) -> Result<Vec<Cue<'a>>, Error> {
+    let cue = |beat: &'a Beat| {
+        let preset = match &beat.voice {
+            None => &settings.voice,
+            Some(name) => settings.voices.get(name).ok_or_else(|| unknown_voice(name, beat, settings))?,
+        };
+        let language = language_of(preset, settings);
+        let tokens = tokens(&beat.text, language);
+        let spoken: Vec<(&str, bool)> = tokens.iter().map(|t| (t.spoken.as_str(), t.space_before)).collect();
+        let key = KeyBuilder::new("narration", VERSION).field("rate", &settings.rate).field("words", &spoken);
+        let key = if draft {
+            key.field("engine", &"draft")
+        } else {
+            key.field("engine", &settings.engine).field("voice", &preset.espeak).field("language", &language)
+        };
+        let key = key.finish()?;
+        Ok(Cue { beat, preset, language, tokens, key })
+    };
+    script.beats.iter().map(cue).collect()
+}
+
+/// The language that a voice speaks here: the script's, in the voice's own accent where it is
+/// its language; but `[voice: de]` in an English script speaks German.
+fn language_of<'a>(preset: &'a VoicePreset, settings: &'a Settings) -> &'a str {
+    let same = |a: &str, b: &str| primary(a).eq_ignore_ascii_case(primary(b));
+    let named_after_it = same(&preset.name, &preset.language) && preset.name != settings.voice.name;
+    if named_after_it || same(&preset.language, &settings.language) {
+        &preset.language
+    } else {
+        &settings.language
+    }
+}
+
+fn primary(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or(tag)
+}
+
+fn unknown_voice(name: &str, beat: &Beat, settings: &Settings) -> Error {
+    let mut near: Vec<(f64, &String)> =
+        settings.voices.keys().map(|known| (strsim::jaro_winkler(name, known), known)).collect();
+    near.retain(|(score, _)| *score > 0.6);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<String> = near.iter().take(3).map(|(_, known)| format!("`{known}`")).collect();
+    let help = match near.join(" or ") {
+        none if none.is_empty() => String::from("`shortform presets voices` lists them"),
+        names => format!("did you mean {names}?"),
+    };
+    let message = format!("there is no voice `{name}`: {help}");
+    Error::new(Kind::Invalid, format!("line {}", beat.line), message)
+}

@@ -1,0 +1,15 @@
+//! The narration: each beat of the script spoken, levelled and joined to one track.
+//!
+//! A beat is one entry of the store, so changing a sentence speaks one sentence; the joined
+//! track is another. Captions show the script as written whatever was said, so words are
+//! matched to their timings by token.
+
+mod cue;
+mod recording;
+mod stage;
+mod track;
+
+pub use stage::{Spoken, cached, run};
+
+/// What is raised when the same script and settings sound different than before.
+const VERSION: u32 = 1;

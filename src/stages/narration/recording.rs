@@ -1,0 +1,124 @@
+//! One beat spoken, cleaned, and at the common rate and loudness.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{Context, Error, Kind},
+    cue::Cue,
+};
+use crate::{
+    audio::{self, SampleFormat, encode_wav, fade, gain, high_pass, measure, resample, trim, voiced},
+    digest::Digest,
+    pipeline::VoiceEngine,
+    speech::{self, Draft, Espeak, SpokenWord, Utterance, Voice, voice_of_language},
+    story::{EspeakVoice, SAMPLE_RATE, VoicePreset},
+};
+
+/// Every beat is brought here before they are joined, so that no sentence or voice sticks out.
+const LUFS: f64 = -23.0;
+/// Below any voice.
+const HIGH_PASS_HERTZ: f64 = 70.0;
+const FADE_SECONDS: f64 = 0.005;
+/// What is kept of the silence around the sound, so that soft beginnings keep their edge.
+const MARGIN: usize = SAMPLE_RATE as usize / 100;
+
+/// One beat as spoken, kept in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Recording {
+    /// Which voice of which engine spoke it.
+    pub(super) voice: String,
+    /// The words, in samples of `sound`.
+    pub(super) words: Vec<SpokenWord>,
+    /// A WAV file, 48 kHz mono; none where nothing can be heard.
+    pub(super) sound: Option<Digest>,
+}
+
+/// Speaks a beat.
+pub(super) fn record(
+    cue: &Cue<'_>,
+    rate: f32,
+    voices: &mut Voices,
+    ctx: &mut Context<'_>,
+) -> Result<Recording, Error> {
+    let voice = voices.get(cue, ctx)?;
+    let speech =
+        voice.speak(&Utterance { tokens: &cue.tokens, rate }).map_err(|error| failed(error, cue.place()))?;
+    let broken = |error: audio::Error| Error::new(Kind::Failed, cue.place(), error);
+    let voice = voice.identity();
+    let own_rate = u64::from(speech.samples.rate.max(1));
+    let mut samples = resample(&speech.samples, SAMPLE_RATE).map_err(broken)?;
+    high_pass(&mut samples, HIGH_PASS_HERTZ);
+    let Some(range) = voiced(&samples) else {
+        return Ok(Recording { voice, words: Vec::new(), sound: None });
+    };
+    let start = range.start.saturating_sub(MARGIN);
+    let mut samples = trim(&samples, start..range.end + MARGIN);
+    fade(&mut samples, FADE_SECONDS);
+    let loudness = measure(&samples).map_err(broken)?.integrated_lufs;
+    gain(&mut samples, LUFS - loudness);
+    let place = |sample: usize| {
+        let sample = (sample as u64 * u64::from(SAMPLE_RATE) + own_rate / 2) / own_rate;
+        (sample as usize).saturating_sub(start).min(samples.len())
+    };
+    let words = speech
+        .words
+        .into_iter()
+        .map(|word| SpokenWord { start: place(word.start), end: place(word.end), ..word })
+        .collect();
+    let sound = ctx.store.put(&encode_wav(&samples, SampleFormat::Float).map_err(broken)?)?;
+    Ok(Recording { voice, words, sound: Some(sound) })
+}
+
+/// The voices opened so far, by preset and language.
+pub(super) struct Voices {
+    engine: VoiceEngine,
+    draft: bool,
+    open: BTreeMap<(String, String), Box<dyn Voice>>,
+}
+
+impl Voices {
+    /// Opens none yet.
+    pub(super) fn new(engine: VoiceEngine, draft: bool) -> Self {
+        Self { engine, draft, open: BTreeMap::new() }
+    }
+
+    fn get(&mut self, cue: &Cue<'_>, ctx: &mut Context<'_>) -> Result<&mut dyn Voice, Error> {
+        use std::collections::btree_map::Entry;
+        let voice = match self.open.entry((cue.preset.name.clone(), cue.language.to_owned())) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(match self.engine {
+                _ if self.draft => Box::new(Draft),
+                VoiceEngine::Espeak => Box::new(espeak(cue, ctx)?),
+            }),
+        };
+        Ok(voice.as_mut())
+    }
+}
+
+/// Opens the cue's voice in the language it is to speak.
+fn espeak(cue: &Cue<'_>, ctx: &mut Context<'_>) -> Result<Espeak, Error> {
+    let place = |error| failed(error, cue.place());
+    let VoicePreset { name, language, espeak, .. } = cue.preset;
+    if language == cue.language {
+        return Espeak::open(espeak).map_err(place);
+    }
+    ctx.note(format!("voice `{name}` is made for {language} and speaks {} here", cue.language));
+    let voice = voice_of_language(cue.language).map_err(place)?;
+    Espeak::open(&EspeakVoice { voice, ..espeak.clone() }).map_err(place)
+}
+
+fn failed(error: speech::Error, place: String) -> Error {
+    use speech::Error as E;
+    let kind = match error {
+        E::NotInstalled { .. } | E::Unusable { .. } => Kind::Missing,
+        E::UnknownLanguage { .. } | E::UnknownVariant { .. } | E::Rate { .. } | E::Setting { .. } => {
+            Kind::Invalid
+        }
+        E::Synthesis { .. } => Kind::Failed,
+    };
+    // A missing library is missing everywhere.
+    let place = if kind == Kind::Missing { String::new() } else { place };
+    Error::new(kind, place, error)
+}

@@ -1,0 +1,476 @@
+//! Pictures, noise, tokens and schedules against what diffusers made of the same weights:
+//! `python/parity/make_fixtures.py` wrote `tests/fixtures/diffusion`.
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use ndarray::{Array3, Array4};
+use ndarray_npy::read_npy;
+use serde::Deserialize;
+use shortform::{
+    diffusion::{
+        Denoiser, Error, Noise, Options, Picture, Request, TextToImage, check,
+        schedulers::{self, Config},
+        standard_normal,
+    },
+    engine::{self, Candidate, Device, Residency},
+    models::{Catalog, Model, Part, PartKind},
+    story::{SchedulerKind, Seed, Size},
+};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion")
+}
+
+fn json<T: for<'a> Deserialize<'a>>(name: &str) -> T {
+    serde_json::from_str(&fs::read_to_string(fixtures().join(name)).unwrap()).unwrap()
+}
+
+/// The model of that name, put together from its own files and the shared text encoder, in a
+/// folder of models.
+struct Models {
+    folder: tempfile::TempDir,
+}
+
+impl Models {
+    fn with(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for from in [fixtures().join("shared"), fixtures().join(name)] {
+            copy(&from, &folder.path().join(name));
+        }
+        Self { folder }
+    }
+
+    fn find(&self, name: &str) -> Model {
+        Catalog::new(Some(self.folder.path().to_owned())).find(name).unwrap()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Case {
+    scheduler: SchedulerKind,
+    inference_steps: usize,
+    guidance_scale: f32,
+    width: u32,
+    height: u32,
+    seed: u64,
+    noise: Option<u64>,
+    prompt: String,
+    negative_prompt: String,
+}
+
+impl Case {
+    fn request(&self, latents: impl FnOnce() -> Array4<f32>) -> Request {
+        Request {
+            prompt: self.prompt.clone(),
+            negative_prompt: self.negative_prompt.clone(),
+            size: Size::new(self.width, self.height),
+            inference_steps: self.inference_steps,
+            guidance_scale: self.guidance_scale,
+            scheduler: self.scheduler,
+            noise: match self.noise {
+                None => Noise::Seed(Seed(self.seed)),
+                Some(_) => Noise::Latents(latents()),
+            },
+        }
+    }
+}
+
+fn draw(model: &mut TextToImage, request: &Request) -> Picture {
+    model.generate(request, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// The largest difference over the largest value.
+fn off(ours: &Array4<f32>, theirs: &Array4<f32>) -> f32 {
+    assert_eq!(ours.shape(), theirs.shape());
+    let largest = theirs.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    (ours - theirs).iter().fold(0.0f32, |largest, value| largest.max(value.abs())) / largest
+}
+
+#[test]
+fn pictures_are_the_ones_of_diffusers() {
+    for name in ["plain", "velocity"] {
+        let models = Models::with(name);
+        let mut model = TextToImage::open(&models.find(name), Options::default()).unwrap();
+        for (i, case) in json::<Vec<Case>>(&format!("{name}/cases.json")).iter().enumerate() {
+            let file = |what: &str| fixtures().join(name).join(format!("case{i}.{what}.npy"));
+            let picture = draw(&mut model, &case.request(|| read_npy(file("noise")).unwrap()));
+            let off = off(&picture.latents, &read_npy(file("latents")).unwrap());
+            // Euler on a model with zero terminal signal starts at sigma 4096, where one bit of a
+            // 32-bit float is 2.4e-4; PyTorch's square roots differ by such bits between machines.
+            let bound =
+                if (name, case.scheduler) == ("velocity", SchedulerKind::Euler) { 1e-4 } else { 1e-5 };
+            assert!(off <= bound, "{name} {i}: latents are off by {off:e}");
+            let theirs: Array3<u8> = read_npy(file("image")).unwrap();
+            let pixel = |y, x, channel| picture.image.get_pixel(x as u32, y as u32).0[channel];
+            let worst =
+                theirs.indexed_iter().map(|((y, x, c), &theirs)| pixel(y, x, c).abs_diff(theirs)).max();
+            assert!(worst <= Some(1), "{name} {i}: a pixel is off by {worst:?}");
+            assert_eq!(check(&picture), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn noise_is_the_one_of_pytorch_bit_for_bit() {
+    #[derive(Deserialize)]
+    struct Golden {
+        seed: u64,
+        bits: Vec<u32>,
+    }
+    for golden in json::<Vec<Golden>>("noise.json") {
+        let ours = standard_normal(golden.bits.len(), golden.seed).mapv(f32::to_bits).to_vec();
+        assert_eq!(ours, golden.bits, "seed {}", golden.seed);
+    }
+}
+
+#[test]
+fn tokens_are_the_ones_of_transformers() {
+    #[derive(Deserialize)]
+    struct Golden {
+        text: String,
+        ids: Vec<u32>,
+        count: usize,
+    }
+    let models = Models::with("plain");
+    let model = TextToImage::open(&models.find("plain"), Options::default()).unwrap();
+    let tokenizer = model.tokenizer();
+    assert_eq!(tokenizer.limit(), 77);
+    let goldens: Vec<Golden> = json("tokens.json");
+    for golden in &goldens {
+        let tokens = tokenizer.encode(&golden.text);
+        assert_eq!(tokens.ids, golden.ids, "{:?}", golden.text);
+        assert_eq!(tokenizer.count(&golden.text), golden.count, "{:?}", golden.text);
+        assert_eq!(tokens.dropped, golden.count.saturating_sub(75), "{:?}", golden.text);
+    }
+    assert!(goldens.iter().any(|golden| golden.count > 75), "no text is too long");
+}
+
+#[test]
+fn schedules_are_the_ones_of_diffusers() {
+    #[derive(Deserialize)]
+    struct Goldens {
+        start: Vec<f32>,
+        answers: Vec<Vec<f32>>,
+        schedules: Vec<Golden>,
+    }
+    #[derive(Deserialize)]
+    struct Golden {
+        kind: SchedulerKind,
+        config: serde_json::Value,
+        inference_steps: usize,
+        timesteps: Vec<f32>,
+        init_noise_sigma: f32,
+        shown: Vec<f32>,
+        run: Vec<Vec<f32>>,
+    }
+    let goldens: Goldens = json("schedules.json");
+    let array = |values: &[f32]| Array4::from_shape_vec((1, 1, 2, 3), values.to_vec()).unwrap();
+    let near = |ours: f32, theirs: f32, scale: f32| (ours - theirs).abs() <= 1e-5 * scale;
+    for golden in goldens.schedules {
+        let config = Config::read(&golden.config).unwrap();
+        let mut scheduler = schedulers::scheduler(golden.kind, &config, golden.inference_steps).unwrap();
+        let told = format!("{:?} {} in {} steps", golden.kind, golden.config, golden.inference_steps);
+        let timesteps = scheduler.timesteps().to_vec();
+        assert_eq!(timesteps.len(), golden.timesteps.len(), "{told}");
+        for (ours, theirs) in timesteps.iter().zip(&golden.timesteps) {
+            assert!(near(*ours, *theirs, theirs.abs().max(1.0)), "{told}: {ours} is not {theirs}");
+        }
+        let sigma = scheduler.init_noise_sigma();
+        assert!(
+            near(sigma, golden.init_noise_sigma, sigma),
+            "{told}: {sigma}, not {}",
+            golden.init_noise_sigma
+        );
+        let mut latents = array(&goldens.start) * sigma;
+        for (step, theirs) in golden.run.iter().enumerate() {
+            let shown = scheduler.scale_model_input(&latents, step)[[0, 0, 0, 0]];
+            assert!(
+                near(shown, golden.shown[step], shown.abs().max(1.0)),
+                "{told}: step {step} shows {shown}"
+            );
+            latents = scheduler.step(&array(&goldens.answers[step % 4]), step, &latents);
+            let off = off(&latents, &array(theirs));
+            assert!(off <= 1e-5, "{told}: step {step} is off by {off:e}");
+        }
+    }
+}
+
+#[test]
+fn an_older_dialect_is_spoken() {
+    let folder = fixtures().join("dialect");
+    let file = folder.join("unet/model.onnx");
+    let header = shortform::models::Header::read(&file).unwrap();
+    assert!(header.weights.f16 > header.weights.f32, "{header:?}");
+    let part = Part { kind: PartKind::Denoiser, file, config: None, header };
+    let mut denoiser = Denoiser::open(&part, &engine::Options::default()).unwrap();
+    let read = |name: &str| folder.join(format!("{name}.npy"));
+    let (sample, hidden) = (read_npy(read("sample")).unwrap(), read_npy(read("hidden")).unwrap());
+    // Two rows for a network of one, 16-bit floats for 32.
+    let predicted = denoiser.predict(&sample, 500.0, &hidden).unwrap();
+    let off = off(&predicted, &read_npy(read("predicted")).unwrap());
+    assert!(off <= 5e-3, "{off:e}");
+}
+
+#[test]
+fn the_same_request_draws_the_same_bits_whatever_stays_loaded() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let case = &json::<Vec<Case>>("velocity/cases.json")[0];
+    let request = case.request(|| unreachable!("seeded"));
+    let mut resident = TextToImage::open(&model, Options::default()).unwrap();
+    let first = draw(&mut resident, &request);
+    assert_eq!(draw(&mut resident, &request), first);
+    let options = Options { residency: Residency::Model, ..Options::default() };
+    assert_eq!(draw(&mut TextToImage::open(&model, options).unwrap(), &request), first);
+    let other = Request { noise: Noise::Seed(Seed(8)), ..request };
+    assert_ne!(draw(&mut resident, &other).latents, first.latents);
+}
+
+#[test]
+fn drawing_stops_between_steps_and_can_go_on_afterwards() {
+    let models = Models::with("plain");
+    let mut model = TextToImage::open(&models.find("plain"), Options::default()).unwrap();
+    let request = json::<Vec<Case>>("plain/cases.json")[0].request(|| unreachable!("seeded"));
+    let mut seen = Vec::new();
+    let error = model.generate(&request, &mut |progress| {
+        seen.push(progress.step);
+        if progress.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(error, Err(Error::Cancelled { done: 2, total: 4 })), "{error:?}");
+    assert_eq!(seen, [0, 1, 2]);
+    draw(&mut model, &request);
+}
+
+#[test]
+fn impossible_requests_say_what_would_be_possible() {
+    let models = Models::with("plain");
+    let model = models.find("plain");
+    let mut drawer = TextToImage::open(&model, Options::default()).unwrap();
+    let request = json::<Vec<Case>>("plain/cases.json")[0].request(|| unreachable!("seeded"));
+    let mut fails = |request: &Request| {
+        drawer.generate(request, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string()
+    };
+    let odd = fails(&Request { size: Size::new(72, 96), ..request.clone() });
+    assert!(odd.contains("multiples of 16") && odd.contains("nearest size is 80x112"), "{odd}");
+    let steps = fails(&Request { inference_steps: 0, ..request.clone() });
+    assert!(steps.contains("1 to 1000"), "{steps}");
+    let latents = Noise::Latents(Array4::zeros((1, 4, 8, 8)));
+    let shape = fails(&Request { noise: latents, ..request.clone() });
+    assert!(shape.contains("[1, 4, 12, 8]"), "{shape}");
+    let overflow = Noise::Latents(Array4::from_elem((1, 4, 12, 8), f32::MAX));
+    let overflow = fails(&Request { noise: overflow, ..request });
+    assert!(overflow.contains("384 latents are not numbers"), "{overflow}");
+}
+
+#[test]
+fn a_model_is_told_by_its_contents() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let drawer = TextToImage::open(&model, Options::default()).unwrap();
+    let geometry = drawer.geometry();
+    assert_eq!((geometry.channels, geometry.factor, geometry.multiple), (12, 4, 8));
+    assert_eq!(geometry.native, Size::new(32, 48));
+    let weights = model.part(PartKind::Denoiser).unwrap().header.weights;
+    assert!(weights.f32 > 20_000 && weights.f16 == 0, "{weights:?}");
+    let digest = model.digest().unwrap();
+    assert_eq!(models.find("velocity").digest().unwrap(), digest);
+    fs::write(model.path.join("scheduler/scheduler_config.json"), "{\"_class_name\": \"PNDMScheduler\"}")
+        .unwrap();
+    assert_ne!(model.digest().unwrap(), digest);
+    let mut drawer = TextToImage::open(&model, Options::default()).unwrap();
+    let request = json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"));
+    let error = drawer.generate(&request, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(error.contains("PNDMScheduler") && error.contains("`ddim` or `euler`"), "{error}");
+}
+
+#[test]
+fn a_placement_can_be_made_before_anything_is_loaded() {
+    let models = Models::with("plain");
+    let model = models.find("plain");
+    let drawer = TextToImage::open(&model, Options::default()).unwrap();
+    let candidate = |size: Size| {
+        let demands = shortform::diffusion::demands(&model, drawer.geometry(), Device::Cpu, size, 2).unwrap();
+        Candidate { width: size.width, height: size.height, demands }
+    };
+    let candidates = [candidate(Size::new(720, 1280)), candidate(Size::new(64, 96))];
+    let machine = engine::probe();
+    let (cpu, _) = machine.choose(engine::DeviceChoice::Only(Device::Cpu)).unwrap();
+    let placement = engine::place(cpu, Some(64 << 20), &candidates).unwrap();
+    assert_eq!(placement.candidate, 1);
+    let small = engine::place(cpu, Some(1 << 20), &candidates).unwrap_err();
+    assert!(small.needed > small.budget, "{small}");
+}
+
+mod stages {
+    //! The stages images and upscale, with a model of a few thousand weights.
+
+    use super::*;
+    use shortform::{
+        pipeline::{self, Pipeline},
+        stages::{Cancel, Context, Happening, Kind, Stage, images, upscale},
+        store::Store,
+        story::{Scene, Span, Still, Time},
+    };
+
+    struct Studio {
+        models: Models,
+        store: Store,
+        _cache: tempfile::TempDir,
+        told: Vec<Happening>,
+        cancel: Cancel,
+        draft: bool,
+    }
+
+    impl Studio {
+        fn new() -> Self {
+            let cache = tempfile::tempdir().unwrap();
+            let store = Store::open(cache.path()).unwrap();
+            let models = Models::with("plain");
+            Self { models, store, _cache: cache, told: Vec::new(), cancel: Cancel::default(), draft: false }
+        }
+
+        fn with<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Context<'_>) -> T) -> T {
+            let told = &mut self.told;
+            work(&mut Context {
+                stage,
+                store: &self.store,
+                models_dir: Some(self.models.folder.path().to_owned()),
+                draft: self.draft,
+                cancel: self.cancel.clone(),
+                tell: &mut |_, happening| told.push(happening),
+            })
+        }
+
+        /// Runs images and upscale; answers the stills and how many pictures and stills lay in the
+        /// store already.
+        fn run(&mut self, pipeline: &Pipeline, scenes: &[Scene]) -> (Vec<Still>, usize, usize) {
+            let drawn = self.with(Stage::Images, |ctx| images::cached(pipeline, scenes, ctx)).unwrap();
+            let pictures = self.with(Stage::Images, |ctx| images::run(pipeline, scenes, ctx)).unwrap();
+            let made = self.with(Stage::Upscale, |ctx| upscale::cached(pipeline, &pictures, ctx)).unwrap();
+            let stills = self.with(Stage::Upscale, |ctx| upscale::run(pipeline, &pictures, ctx)).unwrap();
+            (stills, drawn.hits, made.hits)
+        }
+
+        fn notes(&self) -> String {
+            let text = |happening: &Happening| match happening {
+                Happening::Note { text } | Happening::Warning { text } => Some(text.clone()),
+                _ => None,
+            };
+            self.told.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+        }
+    }
+
+    fn settings(sets: &[(&str, &str)]) -> Pipeline {
+        let mut all = vec![
+            ("images.model", "plain"),
+            ("images.inference_steps", "2"),
+            ("memory.device", "cpu"),
+            ("memory.budget", "1GiB"),
+        ];
+        all.extend(sets);
+        let set: Vec<_> = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        pipeline::load(&pipeline::Request { set: &set, ..pipeline::Request::default() }).unwrap()
+    }
+
+    fn scenes(prompts: &[&str]) -> Vec<Scene> {
+        let scene = |(index, prompt): (usize, &&str)| Scene {
+            index,
+            span: Span::new(Time::ZERO, Time::ZERO),
+            beats: 0..1,
+            text: (*prompt).to_owned(),
+            subject: (*prompt).to_owned(),
+            prompt: (*prompt).to_owned(),
+            negative_prompt: "text".to_owned(),
+            seed: Seed(7).derive("scene", index as u64),
+            line: index as u32 + 1,
+        };
+        prompts.iter().enumerate().map(scene).collect()
+    }
+
+    #[test]
+    fn scenes_become_stills_of_the_delivered_size_and_only_what_changed_is_drawn_again() {
+        let mut studio = Studio::new();
+        let pipeline = settings(&[]);
+        let (stills, drawn, made) = studio.run(&pipeline, &scenes(&["a fox", "a lighthouse", "snow"]));
+        assert_eq!((drawn, made), (0, 0));
+        assert!(stills.iter().enumerate().all(|(i, still)| still.scene == i));
+        assert!(stills.iter().all(|still| still.size == Size::new(1080, 1920)), "{stills:?}");
+        let png = studio.store.get(stills[0].image).unwrap().unwrap();
+        assert_eq!(image::load_from_memory(&png).unwrap().to_rgb8().dimensions(), (1080, 1920));
+        assert_ne!(stills[0].image, stills[1].image);
+        let notes = studio.notes();
+        for told in ["memory: budget 1.0 GiB on cpu, level very low", "instead of 720x1280", "with lanczos"] {
+            assert!(notes.contains(told), "{told:?} is not in\n{notes}");
+        }
+        let again = studio.run(&pipeline, &scenes(&["a fox", "a lighthouse", "snow"]));
+        assert_eq!(again, (stills.clone(), 3, 3));
+        let (changed, drawn, made) = studio.run(&pipeline, &scenes(&["a fox", "a red bicycle", "snow"]));
+        assert_eq!((drawn, made), (2, 2));
+        assert_eq!((changed[0].image, changed[2].image), (stills[0].image, stills[2].image));
+        assert_ne!(changed[1].image, stills[1].image);
+        let (_, drawn, _) = studio.run(&settings(&[("images.guidance_scale", "2")]), &scenes(&["a fox"]));
+        assert_eq!(drawn, 0);
+    }
+
+    #[test]
+    fn of_several_candidates_one_is_kept_and_each_step_is_told() {
+        let mut studio = Studio::new();
+        studio.run(&settings(&[("images.candidates", "3")]), &scenes(&["a fox"]));
+        let drawing = |happening: &&Happening| matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps");
+        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else {
+            panic!("nothing told")
+        };
+        assert_eq!((last.done, last.total, last.item.as_str()), (6, 6, "scene 1 of 1"));
+    }
+
+    #[test]
+    fn a_draft_needs_no_model() {
+        let mut studio = Studio::new();
+        studio.draft = true;
+        let pipeline = settings(&[("images.model", "nowhere")]);
+        let (stills, ..) = studio.run(&pipeline, &scenes(&["a fox", "snow"]));
+        assert!(stills.iter().all(|still| still.size == Size::new(1080, 1920)));
+        assert_ne!(stills[0].image, stills[1].image);
+    }
+
+    #[test]
+    fn trouble_is_told_by_kind() {
+        let mut studio = Studio::new();
+        let mut kind = |pipeline: &Pipeline| {
+            let error = studio.with(Stage::Images, |ctx| images::run(pipeline, &scenes(&["a fox"]), ctx));
+            let error = error.unwrap_err();
+            (error.kind, error.to_string())
+        };
+        let (missing, told) = kind(&settings(&[("images.model", "nowhere")]));
+        assert!(missing == Kind::Missing && told.contains("plain"), "{told}");
+        let (invalid, told) = kind(&settings(&[("images.size", "72x128")]));
+        assert!(invalid == Kind::Invalid && told.contains("multiples of 16"), "{told}");
+        let (memory, told) = kind(&settings(&[("images.size", "2048x4096"), ("memory.budget", "64MiB")]));
+        assert!(memory == Kind::OutOfMemory && told.contains("more;"), "{told}");
+        studio.cancel.cancel();
+        let stopped = studio.with(Stage::Images, |ctx| images::run(&settings(&[]), &scenes(&["a fox"]), ctx));
+        assert_eq!(stopped.unwrap_err().kind, Kind::Cancelled);
+        let model = settings(&[("upscale.engine", "real-esrgan")]);
+        let refused = studio.with(Stage::Upscale, |ctx| upscale::run(&model, &[], ctx)).unwrap_err();
+        assert!(
+            refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"),
+            "{refused}"
+        );
+    }
+}
