@@ -36,7 +36,9 @@ const MOOD: f64 = 0.4;
 /// What the whole script's subject adds to that of a scene's own words.
 const THEME: f64 = 0.3;
 /// After the same subject, another is taken if it is named at least this much as strongly.
-const INSTEAD: f64 = 0.6;
+const INSTEAD: f64 = 0.8;
+/// What words too weak to name a subject still weigh beside the whole script's.
+const HINT: f64 = 0.5;
 /// How many scenes a weather lasts after the one that names it.
 const WEATHER_LASTS: u32 = 1;
 
@@ -80,6 +82,11 @@ impl<'a> Chooser<'a> {
             weather: None,
             seed,
         }
+    }
+
+    /// A paragraph begins: the weather of the one before is over.
+    pub(super) fn paragraph(&mut self) {
+        self.weather = None;
     }
 
     /// What the next scene shows.
@@ -126,7 +133,7 @@ impl<'a> Chooser<'a> {
                 true if *own < NAMED => 0.0,
                 true => own + THEME * theme,
                 // What the script speaks of takes turns, the strongest first.
-                false => own + theme / f64::from(1 + shown),
+                false => HINT * own + theme / f64::from(1 + shown),
             })
             .collect();
         let Some((best, score)) = Reading::strongest(&scores, 0.0) else {

@@ -30,7 +30,9 @@ struct Subjects {
 #[serde(deny_unknown_fields)]
 pub(super) struct English {
     weak: HashSet<String>,
+    near: BTreeMap<String, Vec<String>>,
     pub(super) before_nouns: HashSet<String>,
+    pub(super) after_nouns: HashSet<String>,
     pub(super) pronouns: HashSet<String>,
 }
 
@@ -85,6 +87,8 @@ pub(super) struct Lexicon {
 pub(super) const LONGEST_PHRASE: usize = 4;
 /// What a weak word weighs beside another.
 const WEAK: f64 = 0.2;
+/// What a word weighs beside the one that it is near to.
+const NEAR: f64 = 0.7;
 
 const DICTIONARIES: [(&str, &str, &str); 7] = [
     ("ar", "words/ar.yaml", include_str!("../../assets/words/ar.yaml")),
@@ -134,6 +138,14 @@ impl Lexicon {
                 lead.weight /= (sharing as f64).sqrt();
             }
         }
+        for (known, words) in &english.near {
+            let Some(known) = leads.get(known).cloned() else { continue };
+            for word in words {
+                let nearness = if english.weak.contains(word) { NEAR * NEAR } else { NEAR };
+                let near = known.iter().map(|lead| Lead { weight: lead.weight * nearness, ..*lead });
+                leads.entry(word.clone()).or_insert_with(|| near.collect());
+            }
+        }
         Ok(Self { subjects, lights, weathers, english, composition, dictionaries, leads })
     }
 
@@ -172,6 +184,9 @@ mod tests {
                     "{language}: {word} leads to `{english}`, which leads nowhere"
                 );
             }
+        }
+        for known in lexicon.english.near.keys() {
+            assert!(lexicon.leads([known]).is_some(), "`{known}` leads nowhere");
         }
         let named = |list: &[Drawable], name: &String| list.iter().any(|d| d.name == *name);
         let composition = &lexicon.composition;

@@ -1,8 +1,8 @@
 //! What a text is about, as far as it can be drawn.
 
 use super::{
-    lexicon::{Dictionary, Kind, LONGEST_PHRASE, Lead, Lexicon, primary},
-    words::{forms, tokens},
+    lexicon::{Dictionary, English, Kind, LONGEST_PHRASE, Lead, Lexicon, primary},
+    words::{DIVIDER, forms, tokens},
 };
 
 /// How strongly a text speaks of each thing that can be drawn.
@@ -15,10 +15,12 @@ pub(super) struct Reading {
     pub(super) keywords: Vec<Vec<String>>,
 }
 
-/// A word after `the`, `of`, ... is most likely a thing.
+/// The head of a group of words, as `garden` in `a quiet garden`, is most likely a thing.
 const NOUN: f64 = 1.3;
 /// A phrase says more than its words.
 const PHRASE: f64 = 1.5;
+/// Words at least this plain are written into the prompt.
+const TELLING: f64 = 0.75;
 /// What is named first counts a little more.
 const EARLIER: f64 = 0.05;
 
@@ -60,10 +62,9 @@ impl Reading {
                 at += 1;
                 continue;
             };
-            let after_article = at > 0 && lexicon.english.before_nouns.contains(&tokens[at - 1]);
             let mut factor = 1.0 + EARLIER * (1.0 - at as f64 / tokens.len() as f64);
             factor *= if count > 1 { PHRASE } else { 1.0 };
-            factor *= if after_article { NOUN } else { 1.0 };
+            factor *= if is_head(tokens, at, at + count, &lexicon.english) { NOUN } else { 1.0 };
             self.follow(leads, factor, Some(&phrase));
             at += count;
         }
@@ -77,7 +78,7 @@ impl Reading {
                 Kind::Subject => {
                     self.subjects[lead.index] += weight;
                     let keywords = &mut self.keywords[lead.index];
-                    if let Some(word) = word.filter(|_| subjects == 1 && weight >= 0.5)
+                    if let Some(word) = word.filter(|_| subjects == 1 && lead.weight >= TELLING)
                         && !keywords.iter().any(|known| known == word)
                     {
                         keywords.push(word.to_owned());
@@ -102,6 +103,17 @@ impl Reading {
             .fold(None, better)
             .filter(|(_, score)| *score >= least && *score > 0.0)
     }
+}
+
+/// Whether `tokens[from..to]` ends a group of words that an article or its like begins.
+fn is_head(tokens: &[String], from: usize, to: usize, english: &English) -> bool {
+    let opens = |token: &String| english.before_nouns.contains(token);
+    let closes = |token: &String| {
+        token == DIVIDER || english.after_nouns.contains(token) || english.pronouns.contains(token)
+    };
+    let ended = tokens.get(to).is_none_or(|next| closes(next) || opens(next));
+    let mut before = tokens[..from].iter().rev().take(3);
+    ended && before.find(|token| opens(token) || closes(token)).is_some_and(opens)
 }
 
 /// The English words for those of `text` that the dictionary holds, in order.

@@ -81,6 +81,9 @@ impl<'a> SceneWriter<'a> {
     }
 
     fn scene(&mut self, index: usize, stretch: Stretch) -> Scene {
+        if stretch.opens_paragraph {
+            self.chooser.paragraph();
+        }
         let (prompt, subject) = match &stretch.directed {
             Some(picture) => (self.directed(index, &stretch, picture), picture.clone()),
             None => self.chosen(index, &stretch),

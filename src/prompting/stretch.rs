@@ -17,6 +17,8 @@ pub(super) struct Stretch {
     pub(super) directed: Option<String>,
     /// The script's line where it begins.
     pub(super) line: u32,
+    /// Whether a paragraph of the script begins with it.
+    pub(super) opens_paragraph: bool,
 }
 
 /// A place where one picture may give way to the next: before a word of a spoken beat.
@@ -147,6 +149,7 @@ fn stretch(script: &Script, narration: &Narration, from: &Place, to: &Place) -> 
         })
         .collect();
     let first = spoken[0].beat;
+    let before = from.beat.checked_sub(1).map(|before| script.beats[narration.beats[before].beat].pause);
     let directed = if from.word == 0 { script.beats[first].scene.clone() } else { None };
     Stretch {
         span: Span::new(from.time, to.time),
@@ -154,6 +157,7 @@ fn stretch(script: &Script, narration: &Narration, from: &Place, to: &Place) -> 
         text: parts.join(" "),
         directed,
         line: script.beats[first].line,
+        opens_paragraph: from.word == 0 && before.is_none_or(|pause| pause == Pause::Paragraph),
     }
 }
 

@@ -1,15 +1,28 @@
 //! Words of a sentence, and the forms under which a list may hold them.
 
-/// The words of an English sentence, lower case, without punctuation and possessive endings.
+/// Stands among the tokens where punctuation divides them.
+pub(super) const DIVIDER: &str = ",";
+
+/// The words of an English sentence, lower case, without possessive endings, and a [`DIVIDER`]
+/// where punctuation stood.
 pub(super) fn tokens(text: &str) -> Vec<String> {
-    text.replace(['’', 'ʼ'], "'")
-        .to_lowercase()
-        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '-' | '.'))
-        .map(|word| word.trim_matches(['\'', '-', '.']))
-        .map(|word| word.strip_suffix("'s").unwrap_or(word))
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let mut tokens = Vec::new();
+    let lower = text.replace(['’', 'ʼ'], "'").to_lowercase();
+    for chunk in lower.split(|c: char| c.is_whitespace() || matches!(c, '—' | '–' | '/' | '"' | '“' | '”'))
+    {
+        let divided = chunk.ends_with([',', '.', ';', ':', '!', '?', ')', '…']);
+        for part in chunk.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '-' | '.')) {
+            let word = part.trim_matches(['\'', '-', '.']);
+            let word = word.strip_suffix("'s").unwrap_or(word);
+            if !word.is_empty() {
+                tokens.push(word.to_owned());
+            }
+        }
+        if divided && tokens.last().is_some_and(|last| last != DIVIDER) {
+            tokens.push(DIVIDER.to_owned());
+        }
+    }
+    tokens
 }
 
 /// The forms of an English word that a list may hold, the word itself first: `cities`, `city`.
@@ -52,7 +65,7 @@ mod tests {
     fn words_are_found_in_their_forms() {
         assert_eq!(
             tokens("The sailor’s boats -- \"U.S.\" well-known!"),
-            ["the", "sailor", "boats", "u.s", "well-known"]
+            ["the", "sailor", "boats", "u.s", ",", "well-known", ","]
         );
         for (word, form) in [
             ("cities", "city"),
