@@ -2,11 +2,11 @@
 
 use image::{Rgb, RgbImage};
 use shortform::{
-    compose::{Fonts, Renderer, camera_move},
+    compose::{CueRules, Fonts, Renderer, camera_move, cues, to_image},
     digest::Digest,
     story::{
         CameraKind, CaptionStyle, Captions, Clip, Color, Frame, FrameRate, Grade, Rect, Seed, Size, Span,
-        Time, Timeline, Transition, TransitionKind,
+        Time, Timeline, TimingQuality, Title, Transition, TransitionKind, WordTiming,
     },
 };
 
@@ -24,7 +24,7 @@ fn timeline(scenes: usize, seconds: f64, camera: CameraKind, transition: Transit
         scene,
         still: still_digest(scene),
         span: Span::new(at(scene), at(scene + 1)),
-        camera: camera_move(camera, 1.18, Seed(5), scene),
+        camera: camera_move(camera, 1.2, Seed(5), scene),
         transition: Some(Transition { kind: transition, length: Time::from_seconds(0.5) }),
     };
     Timeline {
@@ -119,5 +119,97 @@ fn time_a_frame() {
             total / times.len() as f64,
             times[times.len() - 1]
         );
+    }
+}
+
+/// Ranges of hills under a sky; `light` from 0 (night) to 1 (noon).
+fn mountains(light: f64, seed: u64) -> RgbImage {
+    let hill = |x: f64, layer: f64| {
+        let s = seed as f64 + layer * 7.3;
+        (x * 0.004 + s).sin() * 90.0 + (x * 0.011 + s * 2.0).sin() * 40.0 + (x * 0.037 + s * 3.0).sin() * 9.0
+    };
+    RgbImage::from_fn(1296, 2304, |x, y| {
+        let (fx, fy) = (f64::from(x), f64::from(y));
+        let grain = f64::from((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 24 & 15) - 8.0;
+        let mut color = [90.0 + fy * 0.06, 130.0 + fy * 0.05, 220.0 - fy * 0.02];
+        let (dx, dy) = (fx - 900.0, fy - 520.0);
+        let sun = (-(dx * dx + dy * dy) / 30_000.0).exp() * 160.0;
+        color = color.map(|c| c + sun);
+        for layer in 0..4 {
+            let layer = f64::from(layer);
+            if fy > 900.0 + layer * 320.0 + hill(fx, layer) {
+                let near = layer / 3.0;
+                color = [110.0 - 70.0 * near, 130.0 - 60.0 * near, 150.0 - 110.0 * near].map(|c| c + grain);
+            }
+        }
+        Rgb(color.map(|c| (c * (0.12 + 0.88 * light)).clamp(0.0, 255.0) as u8))
+    })
+}
+
+/// `text` spoken at an even pace from `start` on.
+fn spoken(text: &str, start: f64, spaced: bool) -> Vec<WordTiming> {
+    let words: Vec<&str> = if spaced { text.split(' ').collect() } else { text.split('|').collect() };
+    let word = |(i, word): (usize, &&str)| {
+        let at = start + i as f64 * 0.36;
+        WordTiming {
+            text: (*word).to_owned(),
+            spoken: (*word).to_owned(),
+            span: Span::new(Time::from_seconds(at), Time::from_seconds(at + 0.34)),
+            space_before: spaced,
+            quality: TimingQuality::Exact,
+        }
+    };
+    words.iter().enumerate().map(word).collect()
+}
+
+const STYLES: [CaptionStyle; 5] = [
+    CaptionStyle::Highlight,
+    CaptionStyle::Karaoke,
+    CaptionStyle::Box,
+    CaptionStyle::Pop,
+    CaptionStyle::Clean,
+];
+
+#[test]
+#[ignore = "writes pictures to $GALLERY, to be looked at"]
+fn gallery() {
+    let folder = std::path::PathBuf::from(std::env::var_os("GALLERY").expect("GALLERY names a folder"));
+    let texts: [(&str, &str, bool); 9] = [
+        ("en", "Nobody expected the quiet mountain to answer, yet it did.", true),
+        ("de", "Donaudampfschifffahrtsgesellschaft fährt über große Brücken.", true),
+        ("ar", "السلام عليكم يا أصدقائي في هذا اليوم", true),
+        ("hi", "नमस्ते दोस्तों यह पहाड़ बहुत सुंदर है।", true),
+        ("ja", "静かな|山が|答えるとは|誰も|思わなかった。", false),
+        ("zh", "没有人|想到|安静的|大山|会回答。", false),
+        ("emoji", "Wow 🔥 this ❤️ is 👨‍👩‍👧 great 🇩🇪 1️⃣ 👍🏽", true),
+        ("he", "שלום חברים world זה נהדר", true),
+        ("th", "สวัสดี|ครับ|ภูเขา|ที่นี่|สวยมาก", false),
+    ];
+    let mut fonts = Fonts::load().unwrap();
+    let (day, night) = (mountains(1.0, 3), mountains(0.1, 3));
+    for style in STYLES {
+        for (name, text, spaced) in texts {
+            let mut timeline = timeline(1, 6.0, CameraKind::KenBurns, TransitionKind::Cut);
+            let words = spoken(text, 0.5, spaced);
+            timeline.captions.style = style;
+            timeline.captions.cues = cues(words.iter(), &[], CueRules::of(style));
+            timeline.captions.uppercase = name == "de";
+            if name == "en" {
+                let span = Span::new(Time::ZERO, Time::from_seconds(2.5));
+                let text = String::from("Five things mountains never tell you");
+                let area = Rect { left: 90, top: 300, right: 990, bottom: 800 };
+                timeline.title = Some(Title { text, span, area });
+            }
+            let still = if name == "emoji" || name == "de" { &night } else { &day };
+            let mut renderer = Renderer::new(&timeline, Box::new(|_| Ok(still.clone())), &mut fonts).unwrap();
+            for warning in renderer.warnings() {
+                println!("{name}: {warning}");
+            }
+            let mut frame = Frame::black(FRAME);
+            for n in [18, 32] {
+                renderer.render(n, &mut frame).unwrap();
+                to_image(&frame).save(folder.join(format!("{style:?}-{name}-{n}.png"))).unwrap();
+            }
+        }
     }
 }

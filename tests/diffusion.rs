@@ -433,10 +433,10 @@ mod stages {
     fn of_several_candidates_one_is_kept_and_each_step_is_told() {
         let mut studio = Studio::new();
         studio.run(&settings(&[("images.candidates", "3")]), &scenes(&["a fox"]));
-        let drawing = |happening: &&Happening| {
-            matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps")
+        let drawing = |happening: &&Happening| matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps");
+        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else {
+            panic!("nothing told")
         };
-        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else { panic!("nothing told") };
         assert_eq!((last.done, last.total, last.item.as_str()), (6, 6, "scene 1 of 1"));
     }
 
@@ -469,6 +469,9 @@ mod stages {
         assert_eq!(stopped.unwrap_err().kind, Kind::Cancelled);
         let model = settings(&[("upscale.engine", "real-esrgan")]);
         let refused = studio.with(Stage::Upscale, |ctx| upscale::run(&model, &[], ctx)).unwrap_err();
-        assert!(refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"), "{refused}");
+        assert!(
+            refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"),
+            "{refused}"
+        );
     }
 }

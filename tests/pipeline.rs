@@ -1,9 +1,9 @@
 //! Pipelines from files, front matter, environment and options: what they mean, and every way to get them wrong.
 
 use shortform::{
+    engine::{Device, DeviceChoice},
     pipeline::{
-        Budget, Device, ImageSize, Pipeline, Presets, Problems, Request, ScriptSource, UpscaleEngine,
-        split_set,
+        Budget, ImageSize, Pipeline, Presets, Problems, Request, ScriptSource, UpscaleEngine, split_set,
     },
     story::{CameraKind, CaptionStyle, FrameRate, FrontMatter, Seed, Size, TransitionKind},
 };
@@ -186,6 +186,25 @@ fn layers_lie_in_their_order() {
 }
 
 #[test]
+fn every_setting_tells_where_it_comes_from() {
+    let script = Script::new("title: Snow\n");
+    let request = Request {
+        pipeline: Some("story"),
+        environment: vec![("SHORTFORM_SEED".into(), "3".into())],
+        sets: vec![("--voice".into(), "narration.voice".into(), "onyx".into())],
+        ..script.request()
+    };
+    let settings = Presets::built_in().explain(&request).unwrap();
+    let origin = |path: &str| settings.iter().find(|setting| setting.path == path).unwrap().origin.as_str();
+    assert_eq!(origin("narration.voice"), "command line: --voice onyx");
+    assert_eq!(origin("seed"), "environment: SHORTFORM_SEED=3");
+    assert_eq!(origin("title"), "scripts/bicycle.md:2");
+    assert_eq!(origin("narration.rate"), "built-in pipelines/story.yaml:8");
+    assert!(origin("narration.engine").starts_with("built-in pipelines/default.yaml:"));
+    assert_eq!(settings.iter().find(|setting| setting.path == "scenes.seconds").unwrap().value, "[3.5, 8]");
+}
+
+#[test]
 fn a_style_chosen_later_takes_back_what_was_said_earlier() {
     let story = load(&Request { sets: vec![], ..file("story") }).unwrap();
     assert_eq!(story.timeline.transition, TransitionKind::Crossfade);
@@ -232,7 +251,7 @@ fn options_reach_every_kind_of_setting() {
     assert_eq!(pipeline.timeline.grade.saturation, 0.5);
     assert_eq!(pipeline.timeline.grade.vignette, pipeline.style.grade.vignette);
     assert_eq!(pipeline.memory.budget, Budget::Bytes(3 << 29));
-    assert_eq!(pipeline.memory.device, Device::Cuda(2));
+    assert_eq!(pipeline.memory.device, DeviceChoice::Only(Device::Cuda(2)));
     assert_eq!(pipeline.video.frame_rate, FrameRate::new(30_000, 1001));
     assert_eq!(pipeline.upscale.engine, UpscaleEngine::Model("real-esrgan".into()));
     assert_eq!(pipeline.title.as_deref(), Some("1984"));
@@ -282,6 +301,12 @@ fn bad_front_matter_is_explained_on_the_lines_of_the_script() {
         "front-matter-broken",
         drawing(&Script::new("title: \"Snow\nseed: 3\n").request())
     );
+}
+
+#[test]
+fn a_short_form_does_not_hide_the_long_one() {
+    let script = Script::new("voice: nova\nnarration: { voice: onyx }\n");
+    insta::assert_snapshot!("front-matter-twice", drawing(&script.request()));
 }
 
 #[test]

@@ -181,7 +181,7 @@ def main() -> None:
 def fixture(model: Path, out: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, denoiser: Denoiser) -> None:
     """Write a small run of torch and diffusers for the engine to repeat, after ONNX Runtime repeated it here."""
     out.mkdir(parents=True, exist_ok=True)
-    prompt, negative, steps, guidance, height, width = "a castle with towers on a hill, at sunset", "text", 4, 4.0, 256, 160
+    prompt, negative, steps, guidance, height, width = "a castle with towers on a hill, at sunset", "text", 4, 2.0, 256, 160
     ids = tokens(tokenizer, [negative, prompt])
     noise = torch.randn(1, CHANNELS, height // FACTOR, width // FACTOR, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():

@@ -52,7 +52,7 @@ class Pocket:
         self.inside += time.perf_counter() - begun
         return np.asarray(made)
 
-    def draw(self, prompt: str, seed: int, steps: int = 12, guidance: float = 3.0, height: int = 512, width: int = 288) -> np.ndarray:
+    def draw(self, prompt: str, seed: int, steps: int = 12, guidance: float = 1.5, height: int = 512, width: int = 288) -> np.ndarray:
         """One picture, (height, width, 3)."""
         hidden = self._run("text_encoder", input_ids=tokens(self.tokenizer, ["", prompt]).numpy())
         self.scheduler.set_timesteps(steps)
@@ -179,7 +179,7 @@ def main() -> None:
     args.add_argument("--model", type=Path, required=True)
     args.add_argument("--work", type=Path, required=True)
     args.add_argument("--count", type=int, default=200, help="pictures drawn")
-    args.add_argument("--guidance", type=float, default=3.0)
+    args.add_argument("--guidance", type=float, default=1.5)
     args.add_argument("--renders", type=int, default=6000, help="pictures the classifier learns from")
     args.add_argument("--epochs", type=int, default=8)
     args.add_argument("--layouts", type=int, default=4, help="as in training; 0 for any")

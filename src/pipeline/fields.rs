@@ -3,9 +3,9 @@
 use super::{
     kind::Kind,
     nearest::{list, nearest},
+    node::{Node, Value, quote},
     problem::{Problem, Problems},
     source::Spot,
-    tree::{Node, Value, quote},
 };
 
 /// The fields of one mapping.
@@ -183,7 +183,7 @@ impl Fields<'_> {
                 let path = self.path_of(name);
                 self.problems.push(
                     Problem::new(format!("{} {}", quote(&path), wrong.what))
-                        .at(&node.spot, format!("expected {}", kind.expected))
+                        .at(wrong.part.as_ref().unwrap_or(&node.spot), format!("expected {}", kind.expected))
                         .maybe_help(wrong.help),
                 );
                 None

@@ -2,10 +2,11 @@
 
 use super::{
     nearest::{list, nearest},
+    node::{Key, Node, Value, quote},
     problem::{Problem, Problems},
     source::{Source, Spot},
     stages::{CHAIN, is_stage},
-    tree::{self, Key, Node, Value, quote},
+    tree,
 };
 use crate::story::FrontMatter;
 
@@ -124,6 +125,19 @@ impl Flat {
         self.root
     }
 
+    /// Reports a short form of something that is there already.
+    fn refuse_repetition(&self, short: &Key, problems: &mut Problems) {
+        let Some((_, path)) = SHORT.iter().find(|(name, _)| *name == short.name) else { return };
+        if let Some(node) = path.iter().try_fold(&self.root, |node, name| node.get(name)) {
+            problems.push(
+                Problem::new(format!("`{}` is set twice", path.join(".")))
+                    .at(&short.spot, "again here")
+                    .at(&node.spot, "first here")
+                    .help("keep one of them"),
+            );
+        }
+    }
+
     /// Adds one setting; `keys` is its path, of which short forms are spelled out.
     fn add(&mut self, mut keys: Vec<Key>, node: Node, problems: &mut Problems) {
         let Some(first) = keys.first().cloned() else { return };
@@ -176,7 +190,14 @@ pub(crate) fn front_matter(name: &str, text: &str, front: &FrontMatter, problems
     let kind = root.kind();
     match root.value {
         Value::Map(entries) => {
-            entries.into_iter().for_each(|(key, node)| flat.add(vec![key], node, problems))
+            // Short forms last: they can only repeat what is there already.
+            let (short, long): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(|(key, _)| SHORT.iter().any(|(name, _)| *name == key.name));
+            long.into_iter().for_each(|(key, node)| flat.add(vec![key], node, problems));
+            for (key, node) in short {
+                flat.refuse_repetition(&key, problems);
+                flat.add(vec![key], node, problems);
+            }
         }
         Value::Null => {}
         _ => problems.push(
@@ -190,9 +211,9 @@ pub(crate) fn front_matter(name: &str, text: &str, front: &FrontMatter, problems
 /// The settings in environment variables; `base` holds every setting there is.
 pub(crate) fn environment(variables: &[(String, String)], base: &Node, problems: &mut Problems) -> Flat {
     let mut flat = Flat::new(&base.spot);
-    let mut paths: Vec<Vec<&str>> = SHORT.iter().map(|(name, _)| vec![*name]).collect();
-    leaves(base, &mut Vec::new(), &mut paths);
-    let named: Vec<(String, Vec<&str>)> = paths.into_iter().map(|path| (path.join("_"), path)).collect();
+    let short = SHORT.iter().map(|(name, _)| vec![*name]);
+    let paths = base.settings().into_iter().map(|(path, _)| path).chain(short);
+    let named: Vec<(String, Vec<&str>)> = paths.map(|path| (path.join("_"), path)).collect();
     for (name, value) in variables {
         let Some(rest) = name.strip_prefix("SHORTFORM_") else { continue };
         if NOT_SETTINGS.contains(&rest) || secret(rest) {
@@ -219,20 +240,6 @@ pub(crate) fn environment(variables: &[(String, String)], base: &Node, problems:
         }
     }
     flat
-}
-
-/// The paths of all settings below `node`.
-fn leaves<'a>(node: &'a Node, path: &mut Vec<&'a str>, paths: &mut Vec<Vec<&'a str>>) {
-    match &node.value {
-        Value::Map(entries) if !entries.is_empty() => {
-            for (key, node) in entries {
-                path.push(&key.name);
-                leaves(node, path, paths);
-                path.pop();
-            }
-        }
-        _ => paths.push(path.clone()),
-    }
 }
 
 /// Keys and tokens are never settings; nobody may see them in a message.

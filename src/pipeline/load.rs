@@ -5,13 +5,13 @@ use std::path::Path;
 use super::{
     fields::read_fields,
     layers::{self, apply},
+    node::{Key, Node, quote},
     pipeline_file::{self, BASE},
     presets::{Family, Presets},
     problem::{Problem, Problems},
     settings::Pipeline,
     source::{Source, Spot},
     stages::Chain,
-    tree::{Key, Node, quote},
 };
 use crate::story::FrontMatter;
 
@@ -37,6 +37,17 @@ pub struct Request<'a> {
     pub environment: Vec<(String, String)>,
     /// Options in their order: origin (`--set`, `--voice`), path of the setting, value.
     pub sets: Vec<(String, String, String)>,
+}
+
+/// One setting as merged, before `auto` is resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its path, as `--set` takes it.
+    pub path: String,
+    /// Its value, as YAML on one line.
+    pub value: String,
+    /// The file and line, the environment or the command line that had the last word.
+    pub origin: String,
 }
 
 /// The pipeline that `request` asks for, with the presets of this machine.
@@ -74,11 +85,31 @@ impl Presets {
     /// Everything that is wrong with it, at once.
     pub fn load(&self, request: &Request<'_>) -> Result<Pipeline, Problems> {
         let mut problems = Problems::default();
-        let pipeline = self.gather(request, &mut problems);
+        let pipeline = self.merge(request, &mut problems).and_then(|(name, settings)| {
+            read_fields(&settings, "", &mut problems, |fields| Pipeline::read(name, fields, self))
+        });
         problems.unless_any(pipeline)
     }
 
-    fn gather(&self, request: &Request<'_>, problems: &mut Problems) -> Option<Pipeline> {
+    /// Where each setting of `request` comes from, in the order of `default`.
+    ///
+    /// # Errors
+    /// What stands in the way of merging; values are not judged.
+    pub fn explain(&self, request: &Request<'_>) -> Result<Vec<Setting>, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.merge(request, &mut problems).map(|(_, settings)| {
+            let explain = |(path, node): (Vec<&str>, &Node)| Setting {
+                path: path.join("."),
+                value: node.to_string(),
+                origin: node.spot.origin(),
+            };
+            settings.settings().into_iter().map(explain).collect()
+        });
+        problems.unless_any(settings)
+    }
+
+    /// The pipeline's name and its merged settings.
+    fn merge(&self, request: &Request<'_>, problems: &mut Problems) -> Option<(String, Node)> {
         let wanted = request.pipeline.unwrap_or(BASE);
         let asked = Source::new("command line", format!("--pipeline {wanted}"));
         let asked = Spot::new(&asked, "--pipeline ".len()..asked.text().len());
@@ -106,7 +137,7 @@ impl Presets {
             }
             apply(&mut settings, layer, problems);
         }
-        read_fields(&settings, "", problems, |fields| Pipeline::read(name, fields, self))
+        Some((name, settings))
     }
 
     /// Every problem of a pipeline or preset file.

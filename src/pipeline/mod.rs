@@ -16,6 +16,7 @@ mod kind;
 mod layers;
 mod load;
 mod nearest;
+mod node;
 mod pipeline_file;
 mod presets;
 mod problem;
@@ -24,7 +25,7 @@ mod source;
 mod stages;
 mod tree;
 
-pub use load::{Request, ScriptSource, check_file, load, split_set};
+pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{

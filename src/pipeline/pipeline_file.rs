@@ -9,11 +9,12 @@ use super::{
     kind,
     layers::GENERAL,
     nearest::{list, nearest},
+    node::{Node, Value, quote},
     presets::{Family, Origin, Presets},
     problem::{Problem, Problems},
     source::{Source, Spot},
     stages::{Chain, is_stage, read_chain},
-    tree::{self, Node, Value, quote},
+    tree,
 };
 
 /// The version of the format that this program reads.

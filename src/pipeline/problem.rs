@@ -135,10 +135,13 @@ impl Problems {
     }
 
     /// What is wrong with a script's text, to be drawn like what is wrong with a pipeline.
-    pub fn of_script(name: &str, text: &str, error: &ScriptError) -> Self {
+    pub fn of_script(name: &str, text: &str, errors: &[ScriptError]) -> Self {
         let source = Source::new(name, text);
-        let spot = Spot::new(&source, error.range.0..error.range.1);
-        Self(vec![Problem::new(&error.message).at(&spot, "here").help(&error.help)])
+        let problem = |error: &ScriptError| {
+            let spot = Spot::new(&source, error.range.0..error.range.1);
+            Problem::new(&error.message).at(&spot, "here").help(&error.help)
+        };
+        Self(errors.iter().map(problem).collect())
     }
 
     /// Each of them.

@@ -151,6 +151,15 @@ impl Spot {
         self.source.line_of(self.range.start) + 1
     }
 
+    /// The text and the line, for people: `story.yaml:12`, or all of a variable or an option.
+    pub(crate) fn origin(&self) -> String {
+        let source = &self.source;
+        match source.lines.len() {
+            1 => format!("{}: {}", source.name, source.text),
+            _ => format!("{}:{}", source.name, self.line()),
+        }
+    }
+
     /// Where it starts.
     pub(crate) fn start(&self) -> usize {
         self.range.start

@@ -2,9 +2,9 @@
 
 use super::{
     nearest::{list, nearest},
+    node::{Key, Node, Value, quote},
     problem::{Problem, Problems},
     source::Spot,
-    tree::{Key, Node, Value, quote},
 };
 
 /// A kind of work in the chain.
@@ -31,6 +31,11 @@ pub(crate) const CHAIN: [Stage; 7] = [
     stage("timeline", true, true),
     stage("video", true, true),
 ];
+
+/// The stages of this version.
+fn built() -> impl Iterator<Item = &'static str> {
+    CHAIN.iter().filter(|stage| stage.built).map(|stage| stage.name)
+}
 
 /// Whether `name` is a stage.
 pub(crate) fn is_stage(name: &str) -> bool {
@@ -64,10 +69,9 @@ pub(crate) fn read_chain(key: &Key, node: Node, problems: &mut Problems) -> Opti
     for item in items {
         let Some((key, settings)) = entry(item, problems) else { continue };
         let Some(place) = CHAIN.iter().position(|stage| stage.name == key.name) else {
-            let names = || CHAIN.iter().filter(|stage| stage.built).map(|stage| stage.name);
-            let help = match nearest(&key.name, names()) {
+            let help = match nearest(&key.name, built()) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the stages are {}", list(names(), "and")),
+                None => format!("the stages are {}", list(built(), "and")),
             };
             let problem = Problem::new(format!("unknown stage {}", quote(&key.name)));
             problems.push(problem.at(&key.spot, "no such stage").help(help));
@@ -94,7 +98,7 @@ pub(crate) fn read_chain(key: &Key, node: Node, problems: &mut Problems) -> Opti
             problems.push(
                 Problem::new(format!("the stage {} is out of order", quote(&key.name)))
                     .at(&key.spot, format!("expected before `{}`", CHAIN[furthest].name))
-                    .help(format!("the order is {}", list(CHAIN.iter().map(|stage| stage.name), "and"))),
+                    .help(format!("the order is {}", list(built(), "and"))),
             );
         }
         furthest = furthest.max(place);
@@ -121,14 +125,14 @@ fn entry(item: Node, problems: &mut Problems) -> Option<(Key, Node)> {
             Some((Key { name: text, spot: spot.clone() }, Node::map(Vec::new(), &spot)))
         }
         Value::Map(mut entries) if entries.len() == 1 => entries.pop(),
-        Value::Map(entries) if entries.len() > 1 => {
-            // `- images:` with its settings not indented below it reads as one long mapping.
+        // `- images:` with its settings not indented below it reads as one long mapping.
+        Value::Map(mut entries) if entries.len() > 1 => {
             problems.push(
                 Problem::new("an entry of `stages` has more than one key")
                     .at(&entries[1].0.spot, "expected one stage with its settings")
                     .help("indent a stage's settings further, and begin each stage with `-`"),
             );
-            None
+            Some(entries.swap_remove(0))
         }
         _ => {
             problems.push(

@@ -1,4 +1,4 @@
-//! A YAML document as a tree whose every part knows where it was written.
+//! Reading a YAML document into a tree, within limits.
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use std::{
@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    node::{Key, Node, Value, quote},
     problem::{Problem, Problems},
     source::{Source, Spot},
 };
@@ -17,89 +18,6 @@ const MAX_DEPTH: usize = 64;
 
 /// The most nodes of a document, copies through aliases included: settings need a hundred.
 const MAX_NODES: usize = 10_000;
-
-/// A value and where it was written.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
-    pub(crate) spot: Spot,
-}
-
-/// What a node holds.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    /// Nothing, `~` or `null`.
-    Null,
-    /// A number, a word, a text; what it is depends on who asks.
-    Scalar { text: String, quoted: bool },
-    /// A list.
-    List(Vec<Node>),
-    /// A mapping in the order written; no key appears twice.
-    Map(Vec<(Key, Node)>),
-}
-
-/// A mapping's key.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) spot: Spot,
-}
-
-impl Node {
-    /// An unquoted scalar, or null where `text` is empty.
-    pub(crate) fn plain(text: &str, spot: &Spot) -> Self {
-        let value = match text {
-            "" | "~" | "null" => Value::Null,
-            _ => Value::Scalar { text: text.to_owned(), quoted: false },
-        };
-        Self { value, spot: spot.clone() }
-    }
-
-    /// A mapping.
-    pub(crate) fn map(entries: Vec<(Key, Node)>, spot: &Spot) -> Self {
-        Self { value: Value::Map(entries), spot: spot.clone() }
-    }
-
-    /// The value of key `name` of a mapping.
-    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node),
-            _ => None,
-        }
-    }
-
-    /// Key `name` of a mapping itself.
-    pub(crate) fn key(&self, name: &str) -> Option<&Key> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().map(|(key, _)| key).find(|key| key.name == name),
-            _ => None,
-        }
-    }
-
-    /// Takes key `name` out of a mapping.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<(Key, Self)> {
-        let Value::Map(entries) = &mut self.value else { return None };
-        let at = entries.iter().position(|(key, _)| key.name == name)?;
-        Some(entries.remove(at))
-    }
-
-    /// What it is, in the user's words.
-    pub(crate) fn kind(&self) -> String {
-        match &self.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Scalar { text, quoted: true } => format!("the text {}", quote(text)),
-            Value::Scalar { text, quoted: false } => quote(text),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a mapping".to_owned(),
-        }
-    }
-}
-
-/// `text` between backticks, shortened and on one line.
-pub(crate) fn quote(text: &str) -> String {
-    let line: String = text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.len() < text.len() { format!("`{line}...`") } else { format!("`{line}`") }
-}
 
 /// Reads the one document in bytes `range` of `source`; `None` where there is none or it is broken.
 pub(crate) fn parse(source: &Arc<Source>, range: Range<usize>, problems: &mut Problems) -> Option<Node> {
@@ -111,7 +29,13 @@ pub(crate) fn parse(source: &Arc<Source>, range: Range<usize>, problems: &mut Pr
         options.set_emit_comments(false);
         for event in Parser::new_from_str_with_options(text, options) {
             match event {
-                Ok((event, span)) => builder.take(event, span.byte_range().unwrap_or_default())?,
+                Ok((event, span)) => {
+                    let range = span.byte_range().unwrap_or_default();
+                    let tag =
+                        span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or_else(|| range.clone());
+                    builder.refuse_tag(event.tag(), tag);
+                    builder.take(event, range)?;
+                }
                 Err(error) => return Err(Box::new(builder.broken(&error))),
             }
         }
@@ -211,8 +135,7 @@ impl<'a> Builder<'a> {
                     ));
                 }
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse(tag.as_deref(), &range);
+            Event::Scalar(text, style, anchor, _) => {
                 let spot = self.spot(range.clone());
                 let node = match style {
                     ScalarStyle::Plain => Node::plain(&text, &spot),
@@ -221,8 +144,8 @@ impl<'a> Builder<'a> {
                 self.count(1, range)?;
                 self.place(node, anchor, 0, 1)?;
             }
-            Event::SequenceStart(_, anchor, tag) => self.begin(false, anchor, tag.as_deref(), range)?,
-            Event::MappingStart(_, anchor, tag) => self.begin(true, anchor, tag.as_deref(), range)?,
+            Event::SequenceStart(_, anchor, _) => self.begin(false, anchor, range)?,
+            Event::MappingStart(_, anchor, _) => self.begin(true, anchor, range)?,
             Event::SequenceEnd | Event::MappingEnd => self.end(range)?,
             Event::Alias(anchor) => self.copy(anchor, range)?,
             _ => {}
@@ -230,11 +153,11 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn refuse(&mut self, tag: Option<&Tag>, range: &Range<usize>) {
+    fn refuse_tag(&mut self, tag: Option<&Tag>, range: Range<usize>) {
         let Some(tag) = tag else { return };
         self.problems.push(
             Problem::new(format!("the tag {} has no meaning here", quote(&tag.original())))
-                .at(&self.spot(range.clone()), "tagged value")
+                .at(&self.spot(range), "this tag")
                 .help("write the value without a tag"),
         );
     }
@@ -251,8 +174,7 @@ impl<'a> Builder<'a> {
         ))
     }
 
-    fn begin(&mut self, mapping: bool, anchor: usize, tag: Option<&Tag>, range: Range<usize>) -> Step {
-        self.refuse(tag, &range);
+    fn begin(&mut self, mapping: bool, anchor: usize, range: Range<usize>) -> Step {
         self.count(1, range.clone())?;
         if self.open.len() >= MAX_DEPTH {
             return Err(Box::new(self.too_deep(range)));
@@ -359,13 +281,97 @@ impl<'a> Builder<'a> {
             ErrorKind::UnknownAnchor => Problem::new("this alias names nothing")
                 .at(&spot, "alias")
                 .help("put a text that begins with `*` in quotes"),
-            ErrorKind::UnclosedQuotedScalar => {
-                Problem::new("a quoted text is not closed").at(&spot, "it begins here")
+            ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+                Problem::new("a quoted text is not closed")
+                    .at(&spot, "still inside of it")
+                    .help("close the quotes; the lines of a longer text are indented")
             }
+            ErrorKind::UnclosedFlowCollection { open } => {
+                Problem::new(format!("`{open}` is not closed")).at(&spot, "opened here")
+            }
+            ErrorKind::InvalidColonPlacement | ErrorKind::ExpectedFlowSequenceSeparator => {
+                Problem::new("a list is not closed").at(&spot, "still inside of it").help("close it with `]`")
+            }
+            ErrorKind::ExpectedFlowMappingSeparator => Problem::new("a mapping is not closed")
+                .at(&spot, "still inside of it")
+                .help("close it with `}`"),
+            ErrorKind::ExpectedBlockMappingKey
+            | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::InvalidIndentation => Problem::new("the indentation does not fit")
+                .at(&spot, "here")
+                .help("begin the entries of one list or mapping in the same column"),
             ErrorKind::MappingValueNotAllowed => Problem::new("a colon has no place here")
                 .at(&spot, "this colon")
                 .help("put a text that contains `: ` in quotes, and check the indentation"),
             kind => Problem::new(format!("not YAML: {kind}")).at(&spot, "here"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> (Option<Node>, Problems) {
+        let source = Source::new("test", text);
+        let mut problems = Problems::default();
+        let node = parse(&source, 0..text.len(), &mut problems);
+        (node, problems)
+    }
+
+    #[test]
+    fn every_part_knows_its_place() {
+        let text = "a: 1\nb: { c: [x, \"é y\"] }\n";
+        let (node, problems) = read(text);
+        assert!(problems.is_empty(), "{problems}");
+        let node = node.unwrap();
+        let list = node.get("b").unwrap().get("c").unwrap();
+        assert_eq!(list.spot.text(), "[x, \"é y\"]");
+        let Value::List(items) = &list.value else { panic!("{list:?}") };
+        assert_eq!(items[1].spot.text(), "\"é y\"");
+        assert_eq!(items[1].spot.line(), 2);
+        assert_eq!(node.key("b").unwrap().spot.text(), "b");
+        assert_eq!(node.get("b").unwrap().to_string(), "{c: [x, \"é y\"]}");
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_read_with_the_places_of_the_whole() {
+        let source = Source::new("script", "---\nvoice: nova\n---\nHello.\n");
+        let mut problems = Problems::default();
+        let node = parse(&source, source.lines(1, 1), &mut problems).unwrap();
+        assert_eq!(node.get("voice").unwrap().spot.line(), 2);
+        assert_eq!(node.get("voice").unwrap().spot.text(), "nova");
+    }
+
+    #[test]
+    fn what_is_written_on_one_line_reads_back() {
+        let text = "{a: [1, \"two: 2\", {b: }], c: {}}";
+        let written = read(text).0.unwrap().to_string();
+        assert_eq!(read(&written).0.unwrap().to_string(), written);
+    }
+
+    #[test]
+    fn nothing_is_no_node() {
+        for text in ["", "\n\n", "# words\n"] {
+            let (node, problems) = read(text);
+            assert!(node.is_none() && problems.is_empty(), "{text:?}: {node:?} {problems}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Whatever is written, reading ends, and what it says can be drawn.
+        #[test]
+        fn any_text_is_read_or_explained(text in "([-?:,\\[\\]{}#&*!|>'\"%@` \t\r\n.~<]|[a-c]|é|0|\u{1b}){0,60}") {
+            let (node, problems) = read(&text);
+            if !problems.is_empty() {
+                prop_assert!(!problems.draw(false).contains('\u{1b}'));
+                prop_assert!(problems.draw(true).len() < 100_000);
+            } else if let Some(node) = node {
+                prop_assert!(node.spot.text().len() <= text.len());
+            }
         }
     }
 }

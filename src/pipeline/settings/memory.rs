@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::engine::DeviceChoice;
-use crate::pipeline::{
-    fields::Fields,
-    kind::{Kind, Wrong, bytes, name, only},
+use crate::{
+    engine::DeviceChoice,
+    pipeline::{
+        fields::Fields,
+        kind::{Kind, Wrong, bytes, name, only},
+    },
 };
 
 /// The memory that models may use.
@@ -46,7 +48,6 @@ impl Memory {
 fn device() -> Kind<DeviceChoice> {
     let word = name("`auto`, `cpu`, `cuda`, `cuda:1` or `coreml`");
     Kind::new(word.expected.clone(), move |node| {
-        let unknown = |_| Wrong::new(format!("is {}, which is unknown", node.kind()));
-        word.read(node)?.parse().map_err(unknown)
+        word.read(node)?.parse().map_err(|_| Wrong::new(format!("is {}, which is unknown", node.kind())))
     })
 }

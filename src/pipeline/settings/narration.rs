@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     pipeline::{
         fields::Fields,
-        kind::{duration, name, number, one_of},
+        kind::{duration, name, number, one_of, preset},
     },
     story::VoicePreset,
 };
@@ -44,11 +44,11 @@ pub struct Narration {
 
 impl Narration {
     pub(crate) fn read(fields: &mut Fields<'_>, voices: &BTreeMap<String, VoicePreset>) -> Option<Self> {
-        let engine = one_of("one of", vec!["espeak".to_owned()])
+        let engine = one_of(vec!["espeak".to_owned()])
             .map(|_| VoiceEngine::Espeak)
             .later(&["piper", "kokoro", "remote"]);
         let engine = fields.get("engine", &engine);
-        let voice = fields.get("voice", &one_of("a voice", voices.keys().cloned().collect()));
+        let voice = fields.get("voice", &preset("voice", voices.keys().cloned().collect()));
         let voice = voice.and_then(|name| voices.get(&name).cloned());
         let language = fields.get("language", &name("a language as `en-US`").map(Some).or_auto(None));
         let rate = fields.get("rate", &number(0.5..=2.0));

@@ -33,8 +33,7 @@ pub struct Scenes {
 
 impl Scenes {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let engine =
-            one_of("one of", vec!["rules".to_owned()]).map(|_| DirectorEngine::Rules).later(&["llm", "file"]);
+        let engine = one_of(vec!["rules".to_owned()]).map(|_| DirectorEngine::Rules).later(&["llm", "file"]);
         let engine = fields.get("engine", &engine);
         let seconds = fields.get("seconds", &span(0.5..=60.0));
         let prompt_suffix = fields.get("prompt_suffix", &text());

@@ -31,7 +31,12 @@ impl Video {
         if !(least.value..=most.value).contains(&rate.fps()) {
             let spot = fields.spot("fps")?;
             let expected = format!("expected {} to {} frames a second", least.value, most.value);
-            fields.problem("fps", &format!("is not what {} accepts", platform.title), &spot, expected);
+            fields.problem(
+                "fps",
+                &format!("is {}, which {} does not accept", rate.fps(), platform.title),
+                &spot,
+                expected,
+            );
             return None;
         }
         Some(Self { encoder: encoder?, quality: quality?, frame_rate: rate })

@@ -8,8 +8,9 @@ use super::{Images, Memory, Narration, Scenes, Timeline, Upscale, Video};
 use crate::{
     pipeline::{
         fields::Fields,
-        kind::{Kind, Wrong, name, one_of, text, whole},
+        kind::{Kind, Wrong, name, preset, text, whole},
         presets::{Family, Presets},
+        problem::Problems,
     },
     story::{Platform, Seed, Style, VoicePreset},
 };
@@ -134,9 +135,9 @@ fn choose<T>(
     fields: &mut Fields<'_>,
     field: &'static str,
     names: Vec<String>,
-    read: impl FnOnce(&str) -> Result<T, crate::pipeline::Problems>,
+    read: impl FnOnce(&str) -> Result<T, Problems>,
 ) -> Option<T> {
-    let name = fields.get(field, &one_of(&format!("a {field}"), names))?;
+    let name = fields.get(field, &preset(field, names))?;
     read(&name).map_err(|problems| fields.problems().extend(problems)).ok()
 }
 
