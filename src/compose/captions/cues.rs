@@ -153,3 +153,105 @@ fn time(cues: &mut [Cue], boundaries: &[Time]) {
         cues[i].span = Span::new(start, next.map_or(end, |next| end.min(next)).max(start + Time(1)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::TimingQuality;
+    use proptest::prelude::*;
+
+    fn spoken(words: &[&str], gaps: &[f64]) -> Vec<WordTiming> {
+        let mut at = 0.2;
+        let word = |(i, text): (usize, &&str)| {
+            let span = Span::new(Time::from_seconds(at), Time::from_seconds(at + 0.25));
+            at += 0.25 + gaps.get(i).copied().unwrap_or(0.02);
+            WordTiming {
+                text: (*text).to_owned(),
+                spoken: (*text).to_owned(),
+                span,
+                space_before: true,
+                quality: TimingQuality::Exact,
+            }
+        };
+        words.iter().enumerate().map(word).collect()
+    }
+
+    fn texts(cues: &[Cue]) -> Vec<String> {
+        let text = |cue: &Cue| cue.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        cues.iter().map(text).collect()
+    }
+
+    fn divided(text: &str, style: CaptionStyle) -> Vec<String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        texts(&cues(spoken(&words, &[]).iter(), &[], CueRules::of(style)))
+    }
+
+    #[test]
+    fn sentences_and_clauses_divide() {
+        assert_eq!(
+            divided("It was late. Nobody saw the old man, but he saw them.", CaptionStyle::Highlight),
+            ["It was late.", "Nobody saw the old man,", "but he saw them."]
+        );
+    }
+
+    #[test]
+    fn no_short_word_is_left_alone() {
+        let cues =
+            divided("they walked for seven days and came home again by the sea", CaptionStyle::Highlight);
+        let alone = cues.iter().filter(|cue| !cue.contains(' ') && cue.chars().count() < 8).count();
+        assert_eq!(alone, 0, "{cues:?}");
+    }
+
+    #[test]
+    fn pop_shows_one_word_or_two() {
+        let cues = divided("it is the extraordinary story of a man", CaptionStyle::Pop);
+        assert!(cues.iter().all(|cue| cue.split(' ').count() <= 2), "{cues:?}");
+        assert!(cues.contains(&String::from("extraordinary")), "{cues:?}");
+    }
+
+    #[test]
+    fn no_words_no_cues() {
+        assert!(cues([].iter(), &[], CueRules::of(CaptionStyle::Clean)).is_empty());
+    }
+
+    #[test]
+    fn a_short_gap_is_bridged_and_a_long_one_is_not() {
+        let words = spoken(&["One.", "Two.", "Three."], &[0.25, 2.0]);
+        let cues = cues(words.iter(), &[], CueRules::of(CaptionStyle::Highlight));
+        assert_eq!(cues[0].span.start, Time::ZERO, "what is heard at once is on the first frame");
+        assert_eq!(cues[0].span.end, cues[1].span.start);
+        assert!(cues[2].span.start.since(cues[1].span.end).seconds() > 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn cues_hold_all_words_in_order_and_never_meet_a_boundary(
+            words in prop::collection::vec(("[a-zA-Z]{1,14}[,.!?]?", 0.0f64..0.9), 1..60),
+            cuts in prop::collection::vec(0usize..60, 0..6),
+            style in 0usize..5,
+        ) {
+            let styles = [CaptionStyle::Highlight, CaptionStyle::Karaoke, CaptionStyle::Box, CaptionStyle::Pop, CaptionStyle::Clean];
+            let rules = CueRules::of(styles[style]);
+            let (names, gaps): (Vec<&str>, Vec<f64>) = words.iter().map(|(w, gap)| (w.as_str(), *gap)).unzip();
+            let timings = spoken(&names, &gaps);
+            let mut boundaries: Vec<Time> =
+                cuts.iter().filter_map(|&i| Some(timings.get(i + 1)?.span.start)).collect();
+            boundaries.sort();
+            let cues = cues(timings.iter(), &boundaries, rules);
+            let kept: Vec<&str> = cues.iter().flat_map(|cue| &cue.words).map(|word| word.text.as_str()).collect();
+            prop_assert_eq!(kept, names);
+            for cue in &cues {
+                prop_assert!(cue.words.len() <= rules.max_words);
+                prop_assert!(cue.span.start < cue.span.end);
+                prop_assert!(cue.span.start <= cue.words[0].span.start);
+                prop_assert!(cue.span.end >= cue.words[cue.words.len() - 1].span.end);
+                for &b in &boundaries {
+                    prop_assert!(!(cue.span.start < b && b < cue.span.end), "{:?} over {:?}", cue.span, b);
+                }
+            }
+            for pair in cues.windows(2) {
+                prop_assert!(pair[0].span.end <= pair[1].span.start);
+            }
+        }
+    }
+}

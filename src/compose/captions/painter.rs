@@ -14,7 +14,7 @@ use crate::{
         error::Listed,
         fonts::{Face, Fonts, what_to_install},
     },
-    story::{CaptionStyle, Captions, Color, Cue, Frame, FrameRate, Rect, Size, Time},
+    story::{CaptionStyle, Captions, Cue, Frame, FrameRate, Rect, Size, Time},
 };
 
 /// Draws the captions of a timeline.
@@ -36,20 +36,24 @@ struct Art {
     block: Block,
     /// No word spoken yet.
     quiet: Overlay,
-    /// Every word as it is while spoken.
+    /// Every word in the colour it has while spoken.
     lit: Option<Overlay>,
-    /// The two combined for `state`.
+    /// What `state` looks like.
     shown: Overlay,
     state: State,
 }
 
 /// What a frame shows of a cue.
 #[derive(Debug, Clone, PartialEq)]
-struct State {
-    /// The windows in which words are lit.
-    windows: Vec<Rect>,
-    /// By how much the whole is enlarged.
-    swell: f32,
+enum State {
+    /// The plain text.
+    Quiet,
+    /// Letters inside these windows are lit.
+    Lit(Vec<Rect>),
+    /// These boxes lie behind the text.
+    Plated(Vec<Plate>),
+    /// The text is so much larger.
+    Swollen(f32),
 }
 
 impl<'a> Painter<'a> {
@@ -95,16 +99,17 @@ impl<'a> Painter<'a> {
         if self.art.as_ref().is_none_or(|art| art.cue != cue) {
             self.art = self.paint(fonts, cue)?;
         }
-        let state = self.state(cue, frame);
-        let (cue, rate) = (&self.captions.cues[cue], self.rate);
-        let Some(art) = &mut self.art else { return Ok(()) };
+        // A cue of which nothing can be drawn has no picture.
+        let Some(mut art) = self.art.take() else { return Ok(()) };
+        let state = self.state(&art, frame);
         if art.state != state {
-            art.show(fonts, state, self.captions, &self.measures, self.frame_size);
+            self.show(fonts, &mut art, state);
         }
-        let first = cue.span.start.frame(rate);
-        let age = (frame - first + 1) as f64 / rate.fps();
+        let first = self.captions.cues[cue].span.start.frame(self.rate);
+        let age = (frame - first + 1) as f64 / self.rate.fps();
         let strength = if first == 0 { 1.0 } else { (age / self.measures.fade_in.max(1e-9)).min(1.0) };
         art.shown.blend(out, (strength * 256.0) as u16);
+        self.art = Some(art);
         Ok(())
     }
 
@@ -141,25 +146,14 @@ impl<'a> Painter<'a> {
             swell: self.measures.swell,
         };
         let Some(block) = layout::set(fonts, &words, &setting)? else { return Ok(None) };
-        let Measures { look, .. } = self.measures;
-        let (color, highlight) = (self.captions.color, self.captions.highlight);
-        let state = State { windows: Vec::new(), swell: 1.0 };
-        let plates: Vec<Plate> = block.parts.iter().filter_map(|part| self.plate(&block, part)).collect();
-        // Invisible plates give both pictures the same place.
-        let bare: Vec<Plate> =
-            plates.iter().map(|p| Plate { color: Color { a: 0, ..p.color }, ..*p }).collect();
-        let size = self.frame_size;
-        let Some(quiet) = draw::draw(fonts, &block, &look, &bare, |_| color, 1.0, size) else {
-            return Ok(None);
-        };
+        let (look, size) = (&self.measures.look, self.frame_size);
+        let paint = |fonts: &mut Fonts, color| draw::draw(fonts, &block, look, &[], |_| color, 1.0, size);
+        let Some(quiet) = paint(fonts, self.captions.color) else { return Ok(None) };
         let lit = match self.captions.style {
-            CaptionStyle::Highlight | CaptionStyle::Karaoke => {
-                draw::draw(fonts, &block, &look, &[], |_| highlight, 1.0, size)
-            }
-            CaptionStyle::Box => draw::draw(fonts, &block, &look, &plates, |_| color, 1.0, size),
-            CaptionStyle::Pop | CaptionStyle::Clean | CaptionStyle::Off => None,
+            CaptionStyle::Highlight | CaptionStyle::Karaoke => paint(fonts, self.captions.highlight),
+            CaptionStyle::Box | CaptionStyle::Pop | CaptionStyle::Clean | CaptionStyle::Off => None,
         };
-        Ok(Some(Art { cue, block, shown: quiet.clone(), quiet, lit, state }))
+        Ok(Some(Art { cue, block, shown: quiet.clone(), quiet, lit, state: State::Quiet }))
     }
 
     /// The box behind a part of a word: as high as its line, whatever letters it has.
@@ -176,34 +170,45 @@ impl<'a> Painter<'a> {
         Some(Plate { bounds, radius: 0.18 * em, color: self.captions.highlight })
     }
 
-    fn state(&self, cue: usize, frame: u64) -> State {
-        let Some(art) = &self.art else { return State { windows: Vec::new(), swell: 1.0 } };
-        let words = &self.captions.cues[cue].words;
-        let started = words.partition_point(|word| word.span.start.frame(self.rate) <= frame);
-        let spoken = started.checked_sub(1);
-        let swell = match self.captions.style {
-            CaptionStyle::Pop => {
-                let first = self.captions.cues[cue].span.start.frame(self.rate);
-                style::pop(Time::of_frame(frame - first, self.rate).seconds())
-            }
-            _ => 1.0,
-        };
-        let windows = match (self.captions.style, spoken) {
-            (CaptionStyle::Highlight, Some(word)) => {
-                art.parts(word).map(|part| even(part.ink, part.ink.left(), part.ink.right(), 1.0)).collect()
+    fn state(&self, art: &Art, frame: u64) -> State {
+        let cue = &self.captions.cues[art.cue];
+        let started = cue.words.partition_point(|word| word.span.start.frame(self.rate) <= frame);
+        match (self.captions.style, started.checked_sub(1)) {
+            (CaptionStyle::Highlight, Some(word)) => State::Lit(art.parts(word).map(whole).collect()),
+            (CaptionStyle::Karaoke, Some(word)) => {
+                let span = cue.words[word].span;
+                let (now, length) = (Time::of_frame(frame, self.rate).since(span.start), span.length());
+                State::Lit(art.filled(word, now.seconds() / length.seconds().max(1e-3)))
             }
             (CaptionStyle::Box, Some(word)) => {
-                let plates = art.parts(word).filter_map(|part| self.plate(&art.block, part));
-                plates.map(|p| even(p.bounds, p.bounds.left(), p.bounds.right(), 1.0)).collect()
+                State::Plated(art.parts(word).filter_map(|part| self.plate(&art.block, part)).collect())
             }
-            (CaptionStyle::Karaoke, Some(word)) => {
-                let span = words[word].span;
-                let (now, length) = (Time::of_frame(frame, self.rate).since(span.start), span.length());
-                art.filled(word, now.seconds() / length.seconds().max(1e-3))
+            (CaptionStyle::Pop, _) => {
+                let first = cue.span.start.frame(self.rate);
+                State::Swollen(style::pop(Time::of_frame(frame - first, self.rate).seconds()))
             }
-            _ => Vec::new(),
+            _ => State::Quiet,
+        }
+    }
+
+    /// Makes what `art` shows what `state` looks like.
+    fn show(&self, fonts: &mut Fonts, art: &mut Art, state: State) {
+        let (look, color) = (&self.measures.look, self.captions.color);
+        let mut draw = |plates: &[Plate], swell| {
+            draw::draw(fonts, &art.block, look, plates, |_| color, swell, self.frame_size)
         };
-        State { windows, swell }
+        let drawn = match &state {
+            State::Plated(plates) => draw(plates, 1.0),
+            State::Swollen(swell) => draw(&[], *swell),
+            State::Quiet | State::Lit(_) => None,
+        };
+        art.shown.clone_from(drawn.as_ref().unwrap_or(&art.quiet));
+        if let (State::Lit(windows), Some(lit)) = (&state, &art.lit) {
+            for window in windows {
+                art.shown.take(lit, *window);
+            }
+        }
+        art.state = state;
     }
 }
 
@@ -215,8 +220,7 @@ impl Art {
     /// The windows of a fill that has come through `share` of `word`.
     fn filled(&self, word: usize, share: f64) -> Vec<Rect> {
         let before = self.block.parts.iter().filter(|part| part.word < word);
-        let mut windows: Vec<Rect> =
-            before.map(|part| even(part.ink, part.ink.left(), part.ink.right(), 1.0)).collect();
+        let mut windows: Vec<Rect> = before.map(whole).collect();
         let width: f32 = self.parts(word).map(|part| part.ink.width()).sum();
         let mut left = width * share.clamp(0.0, 1.0) as f32;
         for part in self.parts(word) {
@@ -233,29 +237,11 @@ impl Art {
         }
         windows
     }
+}
 
-    fn show(
-        &mut self,
-        fonts: &mut Fonts,
-        state: State,
-        captions: &Captions,
-        measures: &Measures,
-        frame: Size,
-    ) {
-        if state.swell != self.state.swell {
-            let swollen =
-                draw::draw(fonts, &self.block, &measures.look, &[], |_| captions.color, state.swell, frame);
-            if let Some(swollen) = swollen {
-                self.shown = swollen;
-            }
-        } else if let Some(lit) = &self.lit {
-            self.shown.clone_from(&self.quiet);
-            for window in &state.windows {
-                self.shown.take(lit, *window);
-            }
-        }
-        self.state = state;
-    }
+/// The even pixels that hold a part, and one more around.
+fn whole(part: &Part) -> Rect {
+    even(part.ink, part.ink.left(), part.ink.right(), 1.0)
 }
 
 /// The even pixels that hold `ink` from `left` to `right`, and `more` around.

@@ -97,7 +97,7 @@ impl Fonts {
         }
     }
 
-    /// Divides `text` among fonts, `first` before all others; spaces go with the letters before.
+    /// Divides `text` among fonts, `first` before all others; spaces go with the letters before, but not with emoji, whose spaces are as wide as they are.
     /// Clusters that no font has are given to `first`: see [`Fonts::missing`].
     pub(in crate::compose) fn runs(&mut self, text: &str, first: &Face) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
@@ -105,7 +105,9 @@ impl Fonts {
             let range = at..at + cluster.len();
             let face = self.face_for(cluster, text, first).unwrap_or_else(|| first.clone());
             match runs.last_mut() {
-                Some(run) if run.face == face || cluster == " " => run.text.end = range.end,
+                Some(run) if run.face == face || (cluster == " " && !run.face.colours) => {
+                    run.text.end = range.end
+                }
                 _ => runs.push(Run { text: range, face }),
             }
         }
