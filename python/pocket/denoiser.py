@@ -83,8 +83,8 @@ class Prior(nn.Module):
         return small.flatten(1) @ self.basis.weight
 
     def compose(self, coefficients: Tensor, like: Tensor) -> Tensor:
-        """Coefficients as latents as large as `like`."""
-        made = F.linear(coefficients, self.basis.weight).view(-1, CHANNELS, *GRID)
+        """Coefficients as latents as large as `like`; written so that files hold the basis once."""
+        made = (self.basis.weight @ coefficients.T).T.reshape(-1, CHANNELS, *GRID)
         return F.interpolate(made, size=like.shape[2:], mode="bilinear", align_corners=False)
 
     def middle(self, like: Tensor) -> Tensor:
