@@ -117,7 +117,11 @@ fn time_a_frame() {
             .collect();
         let mean = times.iter().sum::<f64>() / times.len() as f64;
         times.sort_by(f64::total_cmp);
-        println!("{style:?}: median {:.2} ms, mean {mean:.2}, worst {:.1}", times[times.len() / 2], times[times.len() - 1]);
+        println!(
+            "{style:?}: median {:.2} ms, mean {mean:.2}, worst {:.1}",
+            times[times.len() / 2],
+            times[times.len() - 1]
+        );
     }
 }
 
