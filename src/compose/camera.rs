@@ -3,8 +3,7 @@
 use crate::story::{CameraKind, CameraMove, Seed, Size};
 
 /// The move of scene `scene`, at most `zoom` (1 shows the whole still) near: seeded, alternating
-/// in and out, towards points near the thirds. A drift
-/// takes half of the zoom.
+/// in and out, towards points near the thirds. A drift takes half of the zoom.
 ///
 /// Both ends show only the still: a zoom of `z` leaves the centre free within `0.5 / z`
 /// of the borders along the side that fits, and more along the other.
@@ -90,8 +89,9 @@ fn end(centre: [f64; 2], zoom: f64, still: Size, frame: Size) -> View {
     let fit = (still_width / f64::from(frame.width)).min(still_height / f64::from(frame.height));
     let (width, height) = (f64::from(frame.width) * fit / zoom, f64::from(frame.height) * fit / zoom);
     View {
-        left: (centre[0] * still_width - width / 2.0).clamp(0.0, still_width - width),
-        top: (centre[1] * still_height - height / 2.0).clamp(0.0, still_height - height),
+        // Rounding may leave the view a hair wider than the still.
+        left: (centre[0] * still_width - width / 2.0).clamp(0.0, (still_width - width).max(0.0)),
+        top: (centre[1] * still_height - height / 2.0).clamp(0.0, (still_height - height).max(0.0)),
         width,
         height,
     }
@@ -132,6 +132,13 @@ mod tests {
             prop_assert!(seen.top + seen.height <= f64::from(height) + 1e-6);
             prop_assert!((seen.width / seen.height - 1080.0 / 1920.0).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn rounding_never_makes_a_view_too_wide() {
+        let camera = camera_move(CameraKind::Hold, 1.2, Seed(0), 0);
+        let seen = view(&camera, 0.0, Size::new(1092, 1939), Size::new(1080, 1920));
+        assert!(seen.left >= 0.0 && seen.top == 0.0);
     }
 
     #[test]
