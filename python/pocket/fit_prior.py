@@ -1,6 +1,7 @@
 """Fit the prior: basis pictures, and from the words the mean of each layout and how far pictures stray from it.
 
 The text encoder stays as it is, so its output is computed once for several captions of each scene; the rest is a small regression.
+Goes on from its checkpoint when there is one: use another seed, for other captions.
 
     python fit_prior.py --data DIR --out DIR --steps 2500
 """
@@ -37,6 +38,7 @@ def main() -> None:
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--steps", type=int, default=2500)
     args.add_argument("--captions", type=int, default=2, help="captions a scene")
+    args.add_argument("--rate", type=float, default=2e-3)
     args.add_argument("--seed", type=int, default=1)
     a = args.parse_args()
     torch.manual_seed(a.seed)
@@ -48,9 +50,14 @@ def main() -> None:
     encoder.eval()
     data = Latents(a.data, LAYOUTS)
     prior = Prior()
-    mean, rows = basis(data.values, 5000)
-    prior.basis.weight.data.copy_(rows.T)
-    prior.basis.bias.data.copy_(mean)
+    saved = a.out / "prior.pt"
+    if saved.exists():
+        prior.load_state_dict(torch.load(saved, weights_only=True))
+        mean, rows = prior.basis.bias.data, prior.basis.weight.data.T
+    else:
+        mean, rows = basis(data.values, 5000)
+        prior.basis.weight.data.copy_(rows.T)
+        prior.basis.bias.data.copy_(mean)
     wanted = torch.cat([(v.float().flatten(1) - mean) @ rows.T for v in data.values.split(500)])
     layouts = torch.tensor([s.seed for s in data.scenes])
     print(f"{len(data)} scenes, basis in {time.time() - begun:.0f} s", flush=True)
@@ -77,7 +84,7 @@ def main() -> None:
 
     for step in range(a.steps):
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 50) * min(1.0, 0.01 + 1.4 * (1 - step / a.steps))
+            group["lr"] = a.rate * min(1, (step + 1) / 50) * min(1.0, 0.01 + 1.4 * (1 - step / a.steps))
         error, cost = missed(training[torch.randint(len(training), (192,))])
         (error + 0.1 * cost).backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
@@ -97,7 +104,7 @@ def main() -> None:
         prior.beyond.copy_((off - prior.compose(prior.project(off), off)).pow(2).mean((0, 2, 3)).sqrt())
     print("pictures stray by", [round(v, 2) for v in prior.spread.tolist()[:8]], "beyond the basis", [round(v, 2) for v in prior.beyond.tolist()[:8]], flush=True)
     assert prior.basis.weight.shape[0] == data.values[0].numel() and data.values.shape[2:] == GRID
-    torch.save(prior.state_dict(), a.out / "prior.pt")
+    torch.save(prior.state_dict(), saved)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,6 @@ def main() -> None:
     state = torch.load(saved, weights_only=True) if saved.exists() and not a.overfit else None
     values = data.values
     model = Denoiser(a.width)
-    model.prior.load_state_dict(torch.load(a.out / "prior.pt", weights_only=True))
-    model.prior.requires_grad_(False)
     model.unet.set_attn_processor(Attention())
     model.to(memory_format=torch.channels_last)
     if state:
@@ -82,6 +80,9 @@ def main() -> None:
     ema = copy.deepcopy(model)
     if state:
         ema.load_state_dict(state["ema"])
+    for each in (model, ema):
+        each.prior.load_state_dict(torch.load(a.out / "prior.pt", weights_only=True))
+        each.prior.requires_grad_(False)
     optimizer = torch.optim.AdamW(model.unet.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=0.01)
     if state:
         optimizer.load_state_dict(state["optimizer"])
