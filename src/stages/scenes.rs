@@ -115,8 +115,5 @@ mod tests {
         assert_eq!(shown("campfire"), "campfire");
         let warned = |happening: &Happening| matches!(happening, Happening::Warning { .. });
         assert!(!told.iter().any(warned), "{told:?}");
-        for s in &scenes {
-            eprintln!("{:.2} {} -> {}", s.span.length().seconds(), s.text, s.prompt);
-        }
     }
 }
