@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// auto, cpu, cuda, cuda:N or coreml
-    #[arg(long, default_value = "auto", env = "SHORTFORM_DEVICE")]
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_DEVICE")]
     device: DeviceChoice,
     /// The most memory to use: auto, or a size such as 6GiB
     #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_BUDGET", value_name = "SIZE")]
