@@ -412,7 +412,6 @@ fn what_is_not_there_is_named_with_its_neighbours() {
 mod narration {
     use shortform::{
         audio::{decode_wav, measure},
-        engine::DeviceChoice,
         pipeline::{Pipeline, Request, load},
         stages::{Cached, Cancel, Context, Error, Happening, Kind, Stage, narration},
         store::Store,
@@ -447,8 +446,6 @@ mod narration {
             stage: Stage::Narration,
             store,
             models_dir: None,
-            device: DeviceChoice::Auto,
-            memory_budget: None,
             draft,
             cancel: Cancel::default(),
             tell: &mut tell,

@@ -1,6 +1,6 @@
 //! `shortform generate`: a script becomes a finished video.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread, time::Duration};
 
 use super::{
     args::{MachineArgs, OutputArgs, PipelineArgs, stage},
@@ -59,16 +59,30 @@ pub(crate) fn generate(args: &Args, output: &OutputArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The first signal asks everything to stop at its next step; the second ends the program at once.
+/// How long work may take to stop by itself after the first signal.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// The first signal asks everything to stop at its next step, and ends the program after [`GRACE`] if
+/// something is still at work then; the second ends it at once. Ending at any moment loses nothing: files
+/// and objects of the store appear under their names only when they are whole.
 pub(crate) fn cancel_on_signals() -> Result<Cancel, Failure> {
     let cancel = Cancel::default();
     let handler = cancel.clone();
     ctrlc::set_handler(move || {
         if handler.is_cancelled() {
-            std::process::exit(i32::from(Exit::Interrupted as u8));
+            end_now();
         }
         handler.cancel();
+        thread::spawn(|| {
+            thread::sleep(GRACE);
+            end_now();
+        });
     })
     .map_err(|error| input::failed("cannot listen for signals", &error))?;
     Ok(cancel)
+}
+
+fn end_now() {
+    eprintln!("error: interrupted");
+    std::process::exit(i32::from(Exit::Interrupted as u8));
 }

@@ -41,7 +41,7 @@ pub enum Error {
         needed: u32,
     },
     /// The device asked for is not on this machine, or ONNX Runtime cannot use it.
-    #[error("device `{device}` cannot be used: {reason}; `--device cpu` always works")]
+    #[error("device `{device}` cannot be used: {reason}{}", otherwise(*device))]
     DeviceUnusable {
         /// The device asked for.
         device: Device,
@@ -94,4 +94,9 @@ pub enum Error {
     /// ONNX Runtime itself refuses to start.
     #[error("ONNX Runtime does not start: {0}")]
     Start(String),
+}
+
+/// What to do without the device asked for; where even the processor fails, the reason says it.
+fn otherwise(device: Device) -> &'static str {
+    if device == Device::Cpu { "" } else { "; `--device cpu` needs no driver" }
 }
