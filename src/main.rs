@@ -1,3 +1,7 @@
 //! The `shortform` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shortform::cli::run()
+}

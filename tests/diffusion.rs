@@ -317,6 +317,65 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     assert!(small.needed > small.budget, "{small}");
 }
 
+#[test]
+fn the_embedded_model_draws_what_it_draws_in_pytorch() {
+    #[derive(Deserialize)]
+    struct Golden {
+        prompt: String,
+        negative_prompt: String,
+        steps: usize,
+        guidance_scale: f32,
+        height: u32,
+        width: u32,
+        scheduler: SchedulerKind,
+    }
+    #[derive(Deserialize)]
+    struct Ids {
+        prompt: Vec<u32>,
+        negative_prompt: Vec<u32>,
+    }
+    let read = |name: &str| fixtures().join("../pocket").join(name);
+    let golden: Golden = json("../pocket/prompt.json");
+    let ids: Ids = json("../pocket/token_ids.json");
+    let nothing_else = tempfile::tempdir().unwrap();
+    let catalog = Catalog::new(Some(nothing_else.path().to_owned()));
+    let model = catalog.find("pocket").unwrap();
+    assert_eq!(catalog.find("pocket").unwrap().path, model.path, "unpacked twice");
+    let mut drawer = TextToImage::open(&model, Options::default()).unwrap();
+    assert_eq!(drawer.geometry().native, Size::new(288, 512));
+    assert_eq!(drawer.tokenizer().encode(&golden.prompt).ids, ids.prompt);
+    assert_eq!(drawer.tokenizer().encode(&golden.negative_prompt).ids, ids.negative_prompt);
+    let request = Request {
+        prompt: golden.prompt,
+        negative_prompt: golden.negative_prompt,
+        size: Size::new(golden.width, golden.height),
+        inference_steps: golden.steps,
+        guidance_scale: golden.guidance_scale,
+        scheduler: golden.scheduler,
+        noise: Noise::Latents(read_npy(read("latents_in.npy")).unwrap()),
+    };
+    let picture = draw(&mut drawer, &request);
+    assert_eq!(check(&picture), Ok(()));
+    // Its weights are stored in 16 bits and rounded to them in PyTorch too; both compute in 32.
+    let off = off(&picture.latents, &read_npy(read("latents_out.npy")).unwrap());
+    assert!(off <= 1e-5, "latents are off by {off:e}");
+}
+
+#[test]
+fn sessions_say_which_file_and_what_is_wrong() {
+    let options = engine::Options::default();
+    let error = engine::Session::open(Path::new("nowhere.onnx"), &options).unwrap_err().to_string();
+    assert!(error.contains("nowhere.onnx"), "{error}");
+    let file = fixtures().join("plain/unet/model.onnx");
+    let mut session = engine::Session::open(&file, &options).unwrap();
+    assert_eq!(session.input("timestep").unwrap().dims, []);
+    assert_eq!(session.input("sample").unwrap().dims, [None, Some(4), None, None]);
+    assert_eq!(session.input("sample").unwrap().symbols[2], "height");
+    let error =
+        session.run(&[("sample", Array4::<f32>::zeros((1, 4, 8, 8)).into())]).unwrap_err().to_string();
+    assert!(error.contains("plain/unet/model.onnx") && error.contains("`timestep` is not given"), "{error}");
+}
+
 mod stages {
     //! The stages images and upscale, with a model of a few thousand weights.
 
@@ -384,8 +443,10 @@ mod stages {
             ("memory.budget", "1GiB"),
         ];
         all.extend(sets);
-        let set: Vec<_> = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        pipeline::load(&pipeline::Request { set: &set, ..pipeline::Request::default() }).unwrap()
+        let set =
+            |(path, value): &(&str, &str)| ("--set".to_owned(), (*path).to_owned(), (*value).to_owned());
+        let sets = all.iter().map(set).collect();
+        pipeline::load(&pipeline::Request { sets, ..pipeline::Request::default() }).unwrap()
     }
 
     fn scenes(prompts: &[&str]) -> Vec<Scene> {
@@ -432,10 +493,10 @@ mod stages {
     fn of_several_candidates_one_is_kept_and_each_step_is_told() {
         let mut studio = Studio::new();
         studio.run(&settings(&[("images.candidates", "3")]), &scenes(&["a fox"]));
-        let drawing = |happening: &&Happening| {
-            matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps")
+        let drawing = |happening: &&Happening| matches!(happening, Happening::Progress(progress) if progress.unit == "inference steps");
+        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else {
+            panic!("nothing told")
         };
-        let Some(Happening::Progress(last)) = studio.told.iter().rfind(drawing) else { panic!("nothing told") };
         assert_eq!((last.done, last.total, last.item.as_str()), (6, 6, "scene 1 of 1"));
     }
 
@@ -468,6 +529,9 @@ mod stages {
         assert_eq!(stopped.unwrap_err().kind, Kind::Cancelled);
         let model = settings(&[("upscale.engine", "real-esrgan")]);
         let refused = studio.with(Stage::Upscale, |ctx| upscale::run(&model, &[], ctx)).unwrap_err();
-        assert!(refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"), "{refused}");
+        assert!(
+            refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"),
+            "{refused}"
+        );
     }
 }

@@ -14,7 +14,8 @@ from autoencoder import CHANNELS
 
 TEXT_WIDTH = 160
 PLACES = 6
-RANK = 224
+RANK = 384
+LAYOUTS = 4
 GRID = (16, 9)
 """Rows and columns of the latents at the native size, 288 x 512."""
 SCHEDULE: dict[str, Any] = {
@@ -56,38 +57,55 @@ class Attention:
         return attn.to_out[0](out)
 
 
-class MeanPicture(nn.Module):
-    """The average of all pictures that a caption can mean, as latents: a guess from the words alone, learned in minutes.
+class Prior(nn.Module):
+    """What a caption can look like, before any denoising is learned: a mixture of normal distributions of latents.
 
-    It is trained with the text encoder, before the denoiser, which then only has to learn what the guess leaves open.
+    Words give the mean of each of `LAYOUTS` ways to lay the scene out, as coefficients of basis pictures, and how far pictures stray from it.
+    The denoising of such a mixture is known in closed form, so the UNet only has to learn what the mixture leaves open.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.coefficients = nn.Sequential(nn.Linear(TEXT_WIDTH, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU(), nn.Linear(512, RANK))
+        self.means = nn.Sequential(nn.Linear(TEXT_WIDTH, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU(), nn.Linear(512, LAYOUTS * RANK))
+        self.log_variance = nn.Linear(TEXT_WIDTH, RANK)
         self.basis = nn.Linear(RANK, CHANNELS * GRID[0] * GRID[1])
         self.register_buffer("spread", torch.ones(CHANNELS))
+        self.register_buffer("beyond", torch.ones(CHANNELS))
 
-    def forward(self, text: Tensor, like: Tensor) -> Tensor:
-        """Latents as large as `like`."""
-        made = self.basis(self.coefficients(text[:, -1])).view(-1, CHANNELS, *GRID)
+    def read(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Means, (batch, layouts, rank), and variances, (batch, rank)."""
+        last = text[:, -1]
+        return self.means(last).view(-1, LAYOUTS, RANK), self.log_variance(last).clamp(-7, 7).exp()
+
+    def project(self, latents: Tensor) -> Tensor:
+        """Coefficients of latents of any size."""
+        small = F.interpolate(latents, size=GRID, mode="bilinear", align_corners=False)
+        return small.flatten(1) @ self.basis.weight
+
+    def compose(self, coefficients: Tensor, like: Tensor) -> Tensor:
+        """Coefficients as latents as large as `like`; written so that files hold the basis once."""
+        made = (self.basis.weight @ coefficients.T).T.reshape(-1, CHANNELS, *GRID)
         return F.interpolate(made, size=like.shape[2:], mode="bilinear", align_corners=False)
+
+    def middle(self, like: Tensor) -> Tensor:
+        """The average of all pictures, as large as `like`."""
+        return F.interpolate(self.basis.bias.view(1, CHANNELS, *GRID), size=like.shape[2:], mode="bilinear", align_corners=False)
 
 
 class Denoiser(nn.Module):
     """`UNet2DConditionModel` behind the interface of Stable Diffusion.
 
-    Inside, the best linear guess of the velocity, given the mean picture and how far pictures stray from it by channel, is taken first;
-    the UNet, which sees the mean picture and the place, learns what is missing, at unit scale for every noise level.
+    Inside, the exact denoising of the prior is taken first. The UNet, which sees what that made, the likely mean and the place, learns what
+    is missing, at unit scale for every noise level.
     """
 
     def __init__(self, width: int = 128, layers: int = 1) -> None:
         super().__init__()
-        self.mean = MeanPicture()
+        self.prior = Prior()
         self.register_buffer("signal", scheduler().alphas_cumprod.clone())
         self.unet = UNet2DConditionModel(
             sample_size=GRID,
-            in_channels=2 * CHANNELS + PLACES,
+            in_channels=3 * CHANNELS + PLACES,
             out_channels=CHANNELS,
             block_out_channels=(width,),
             layers_per_block=layers,
@@ -105,14 +123,33 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.unet.conv_out.bias)
 
     def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
-        kept = self.signal[timestep.long()].reshape(-1, 1, 1, 1)
-        alpha, sigma = kept.sqrt(), (1 - kept).sqrt()
-        spread = self.mean.spread[None, :, None, None]
-        mean = self.mean(encoder_hidden_states, sample)
-        total = (kept * spread**2 + sigma**2).sqrt()
-        guess = sigma * (alpha * (1 - spread**2) * sample - mean) / total**2
-        seen = torch.cat(((sample - alpha * mean) / total, mean, places(sample)), 1)
-        return guess + spread / total * self.unet(seen, timestep, encoder_hidden_states, return_dict=False)[0]
+        prior = self.prior
+        kept = self.signal[timestep.long()].reshape(-1, 1)
+        alpha, noise = kept.sqrt(), 1 - kept
+        means, within = prior.read(encoder_hidden_states)
+        total = kept * within + noise
+        middle = prior.middle(sample)
+        centred = sample - alpha[..., None, None] * middle
+        found = prior.project(centred)
+        apart = found[:, None] - alpha[:, None] * means
+        likely = torch.softmax(-0.5 * (apart**2 / total[:, None]).sum(2), 1)
+        mean = (likely[..., None] * means).sum(1)
+        off = found - alpha * mean
+        parts = torch.cat((found, mean, off * (1 - within) / total, off * within / total))
+        known, mean_part, velocity_part, clean_part = prior.compose(parts, sample).chunk(4)
+
+        kept, alpha, noise = kept[..., None, None], alpha[..., None, None], noise[..., None, None]
+        sigma = noise.sqrt()
+        rest = centred - known
+        beyond = prior.beyond[None, :, None, None] ** 2
+        total_beyond = kept * beyond + noise
+        mean_picture = middle + mean_part
+        velocity = sigma * alpha * (velocity_part + rest * (1 - beyond) / total_beyond) - sigma * mean_picture
+        clean = alpha * (clean_part + rest * beyond / total_beyond)
+        spread = prior.spread[None, :, None, None]
+        scale = (kept * spread**2 + noise).sqrt()
+        seen = torch.cat(((sample - alpha * mean_picture) / scale, clean, mean_picture, places(sample)), 1)
+        return velocity + spread / scale * self.unet(seen, timestep, encoder_hidden_states, return_dict=False)[0]
 
 
 def scheduler() -> DDIMScheduler:
@@ -121,7 +158,7 @@ def scheduler() -> DDIMScheduler:
 
 
 @torch.no_grad()
-def sample(denoiser: nn.Module, text: Tensor, empty: Tensor, noise: Tensor, steps: int = 12, guidance: float = 3.0) -> Tensor:
+def sample(denoiser: nn.Module, text: Tensor, empty: Tensor, noise: Tensor, steps: int = 12, guidance: float = 1.5) -> Tensor:
     """Latents for the encoded captions, by DDIM with guidance."""
     schedule = scheduler()
     schedule.set_timesteps(steps)

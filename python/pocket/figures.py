@@ -52,7 +52,7 @@ class Pocket:
         self.inside += time.perf_counter() - begun
         return np.asarray(made)
 
-    def draw(self, prompt: str, seed: int, steps: int = 12, guidance: float = 3.0, height: int = 512, width: int = 288) -> np.ndarray:
+    def draw(self, prompt: str, seed: int, steps: int = 12, guidance: float = 1.5, height: int = 512, width: int = 288) -> np.ndarray:
         """One picture, (height, width, 3)."""
         hidden = self._run("text_encoder", input_ids=tokens(self.tokenizer, ["", prompt]).numpy())
         self.scheduler.set_timesteps(steps)
@@ -89,11 +89,11 @@ class Classifier(nn.Module):
         def block(a: int, b: int) -> list[nn.Module]:
             return [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.SiLU(), nn.Conv2d(b, b, 3, 1, 1), nn.BatchNorm2d(b), nn.SiLU()]
 
-        self.body = nn.Sequential(*block(5, 32), *block(32, 64), *block(64, 96), *block(96, 128), nn.AdaptiveAvgPool2d((4, 2)), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1024, 96), nn.SiLU())
+        self.body = nn.Sequential(*block(14, 48), *block(48, 96), *block(96, 128), nn.AdaptiveAvgPool2d((4, 2)), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1024, 96), nn.SiLU())
         self.heads = nn.ModuleDict({k: nn.Linear(96, len(v)) for k, v in KINDS.items()})
 
     def features(self, pictures: Tensor) -> Tensor:
-        x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = F.pixel_unshuffle(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, 2)
         y, z = torch.meshgrid(torch.linspace(-1, 1, x.shape[2]), torch.linspace(-1, 1, x.shape[3]), indexing="ij")
         return self.body(torch.cat((x, torch.stack((y, z)).expand(len(x), -1, -1, -1)), 1))
 
@@ -179,19 +179,26 @@ def main() -> None:
     args.add_argument("--model", type=Path, required=True)
     args.add_argument("--work", type=Path, required=True)
     args.add_argument("--count", type=int, default=200, help="pictures drawn")
-    args.add_argument("--guidance", type=float, default=3.0)
+    args.add_argument("--guidance", type=float, default=1.5)
     args.add_argument("--renders", type=int, default=6000, help="pictures the classifier learns from")
     args.add_argument("--epochs", type=int, default=8)
     args.add_argument("--layouts", type=int, default=4, help="as in training; 0 for any")
+    args.add_argument("--seeds", type=int, default=16, help="drawn for each of four prompts, to see how they spread")
     args.add_argument("--sheet", type=Path)
+    args.add_argument("--only", choices=("classifier", "sheet", "all"), default="all")
     a = args.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(2)
     a.work.mkdir(parents=True, exist_ok=True)
+    if a.only == "classifier":
+        train_classifier(a.work, a.renders, a.epochs, a.layouts)
+        return
     pocket = Pocket(a.model, 2)
     if a.sheet:
         contact_sheet(pocket, a.sheet)
         print(f"sheet written, {a.sheet.stat().st_size / 1e3:.0f} kB", flush=True)
+    if a.only == "sheet":
+        return
     model = train_classifier(a.work, a.renders, a.epochs, a.layouts)
     figures: dict[str, object] = {}
     held, held_scenes = renders(HELD_OUT_SEED, max(400, a.count), a.layouts)
@@ -210,10 +217,10 @@ def main() -> None:
     ratios = []
     for k, scene in enumerate(held_scenes[:4]):
         words = caption(scene, rng, True).text
-        drawn = np.stack([small(pocket.draw(words, 5000 + 16 * k + i, guidance=a.guidance)) for i in range(16)])
-        real = np.stack([_small_render(Scene(scene.subject, scene.light, scene.weather, scene.style, i)) for i in range(16)])
+        drawn = np.stack([small(pocket.draw(words, 5000 + 16 * k + i, guidance=a.guidance)) for i in range(a.seeds)])
+        real = np.stack([_small_render(Scene(scene.subject, scene.light, scene.weather, scene.style, i % a.layouts if a.layouts else i)) for i in range(a.seeds)])
         ratios.append(spread(drawn) / spread(real))
-    figures["spread of 16 seeds, share of that of renders of 16 layouts"] = [round(r, 2) for r in ratios]
+    figures[f"spread of {a.seeds} seeds, share of that of renders"] = [round(r, 2) for r in ratios]
     timings = []
     for k in range(5):
         pocket.inside, begun = 0.0, time.perf_counter()

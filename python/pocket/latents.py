@@ -24,3 +24,6 @@ class Latents:
             arrays.append(np.load(folder / "latents.npy", mmap_mode="r")[keep])
             self.scenes += [scenes[k] for k in keep]
         self.values = torch.from_numpy(np.concatenate(arrays))
+
+    def __len__(self) -> int:
+        return len(self.scenes)

@@ -63,8 +63,7 @@ def main() -> None:
     rng = random.Random(a.seed)
     tokenizer = CLIPTokenizer.from_pretrained(str(a.out / "tokenizer"))
     encoder: CLIPTextModel = text_encoder(tokenizer)
-    read = torch.load(a.out / "text.pt", weights_only=True)
-    encoder.load_state_dict(read["encoder"])
+    encoder.load_state_dict(torch.load(a.out / "text.pt", weights_only=True)["encoder"])
     encoder.eval()
     autoencoder = load_autoencoder(a.out)
     data = Latents(a.data, a.layouts)
@@ -74,8 +73,6 @@ def main() -> None:
     state = torch.load(saved, weights_only=True) if saved.exists() and not a.overfit else None
     values = data.values
     model = Denoiser(a.width)
-    model.mean.load_state_dict(read["mean"])
-    model.mean.requires_grad_(False)
     model.unet.set_attn_processor(Attention())
     model.to(memory_format=torch.channels_last)
     if state:
@@ -83,6 +80,9 @@ def main() -> None:
     ema = copy.deepcopy(model)
     if state:
         ema.load_state_dict(state["ema"])
+    for each in (model, ema):
+        each.prior.load_state_dict(torch.load(a.out / "prior.pt", weights_only=True))
+        each.prior.requires_grad_(False)
     optimizer = torch.optim.AdamW(model.unet.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=0.01)
     if state:
         optimizer.load_state_dict(state["optimizer"])
@@ -108,7 +108,7 @@ def main() -> None:
         grid = np.concatenate([np.concatenate(list(tiles[r : r + 8]), 1) for r in range(0, len(tiles), 8)], 0)
         Image.fromarray(grid[::2, ::2]).save(a.out / f"sheet-{seen:07d}.png")
 
-    begun, running, recent, logged, kept = time.time(), 0.0, 0, time.time(), time.time() - 420
+    begun, running, recent, logged, kept = time.time(), 0.0, 0, time.time(), time.time() - 240
     while (spent := time.time() - begun) < a.minutes * 60:
         done = spent / (a.minutes * 60)
         for group in optimizer.param_groups:
@@ -138,7 +138,10 @@ def main() -> None:
         if time.time() - logged > 30:
             print(f"{spent:6.0f} s  step {step}  seen {seen}  loss {running / recent:.4f}  {recent * a.batch / (time.time() - logged):.1f} samples/s", flush=True)
             running, recent, logged = 0.0, 0, time.time()
-        if time.time() - kept > 540:
+            if not a.overfit and len(fresh := Latents(a.data, a.layouts)) > len(data):
+                data, values = fresh, fresh.values
+                print(f"{len(data)} scenes now", flush=True)
+        if time.time() - kept > 480:
             save()
             sheet()
             kept = time.time()

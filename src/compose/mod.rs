@@ -22,3 +22,4 @@ pub use error::{Error, StillError, Warning};
 pub use fonts::Fonts;
 pub use reel::Stills;
 pub use renderer::Renderer;
+pub use yuv::to_image;

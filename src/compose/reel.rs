@@ -56,8 +56,7 @@ impl<'a> Reel<'a> {
     fn prepare(&mut self, clip: &Clip) -> Result<Prepared, Error> {
         let unreadable = |source| Error::Still { scene: clip.scene, still: clip.still, source };
         let image = (self.stills)(clip.still).map_err(unreadable)?;
-        Prepared::new(image, &clip.camera, &self.timeline.grade, self.timeline.frame_size)
-            .map_err(|error| unreadable(error.into()))
+        Prepared::new(image, &clip.camera, &self.timeline.grade, self.timeline.frame_size).map_err(unreadable)
     }
 }
 

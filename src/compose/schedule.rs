@@ -80,7 +80,7 @@ mod tests {
                 scene,
                 still: Digest::of(b""),
                 span,
-                camera: crate::compose::camera_move(CameraKind::Hold, 1.0, Seed(0), scene),
+                camera: crate::compose::camera_move(CameraKind::Hold, 1.2, Seed(0), scene),
                 transition: Some(Transition { kind: transition, length: Time::from_seconds(0.4) }),
             }
         });

@@ -1,9 +1,13 @@
 //! A still made ready for the camera, once: sized, graded, in planes.
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
+use fast_image_resize::{
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
+};
 use image::RgbImage;
 
-use super::yuv;
+use super::{StillError, yuv};
 use crate::story::{CameraMove, Frame, Grade, Size};
 
 /// A still as planes, sampled from by the camera.
@@ -18,7 +22,7 @@ impl Prepared {
         camera: &CameraMove,
         grade: &Grade,
         frame_size: Size,
-    ) -> Result<Self, ResizeError> {
+    ) -> Result<Self, StillError> {
         let size = working_size(Size::new(still.width(), still.height()), camera, frame_size);
         Ok(Self { planes: convert(&resized(still, size)?, grade) })
     }
@@ -41,13 +45,16 @@ fn working_size(still: Size, camera: &CameraMove, frame: Size) -> Size {
     Size::new(even(still.width), even(still.height))
 }
 
-fn resized(still: RgbImage, size: Size) -> Result<RgbImage, ResizeError> {
+fn resized(still: RgbImage, size: Size) -> Result<RgbImage, StillError> {
     if (still.width(), still.height()) == (size.width, size.height) {
         return Ok(still);
     }
     let mut out = RgbImage::new(size.width, size.height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Resizer::new().resize(&still, &mut out, &options)?;
+    let from = TypedImageRef::<U8x3>::from_buffer(still.width(), still.height(), still.as_raw())?;
+    let mut to = TypedImage::<U8x3>::from_buffer(size.width, size.height, &mut out)?;
+    // Naming the pixel keeps the other twelve kinds out of the program.
+    Resizer::new().resize_typed(&from, &mut to, &options)?;
     Ok(out)
 }
 

@@ -41,7 +41,7 @@ pub(super) fn halve_chroma(upper: &[f32], lower: &[f32], mut put: impl FnMut(usi
 }
 
 /// The picture of `frame` in RGB, chroma interpolated.
-pub(super) fn to_image(frame: &Frame) -> RgbImage {
+pub fn to_image(frame: &Frame) -> RgbImage {
     let chroma = |plane: &Plane, x: usize, y: usize| {
         let (row, next) =
             (y / 2, if y % 2 == 0 { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(plane.height - 1) });

@@ -258,7 +258,8 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
         });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
-    if config.steps_offset != 1 && config.spacing == Some(Spacing::Leading) {
+    let leading = matches!(config.spacing, None | Some(Spacing::Leading));
+    if config.steps_offset != 1 && leading {
         notes
             .push(format!("scheduler: steps_offset 1 instead of {}, as diffusers does", config.steps_offset));
     }

@@ -121,6 +121,12 @@ impl Session {
     pub fn run(&mut self, inputs: &[(&str, Tensor)]) -> Result<Vec<(String, Tensor)>, Error> {
         let (path, device) = (&self.path, self.device);
         let failed = |e| failed(e, path, device, Failed::Run);
+        // ONNX Runtime notices a missing input only at the first node that reads it.
+        let left_out = |port: &&Port| !inputs.iter().any(|(name, _)| *name == port.name);
+        if let Some(missing) = self.inputs.iter().find(left_out) {
+            let reason = format!("its input `{}` is not given", missing.name);
+            return Err(Error::Run { path: path.clone(), device, reason });
+        }
         let lent: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor.standardize())).collect();
         let mut values = Vec::with_capacity(lent.len());
         for (name, tensor) in &lent {

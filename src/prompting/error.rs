@@ -19,6 +19,9 @@ pub enum Error {
         /// How many the script has.
         beats: usize,
     },
+    /// There is nothing to show pictures with.
+    #[error("the narration speaks nothing, so there is nothing to show")]
+    Silent,
     /// A data file of our own cannot be read.
     #[error("assets/{file} cannot be read: {reason}")]
     Asset {

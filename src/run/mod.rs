@@ -1,1 +1,11 @@
 //! What would run, running it, and what happened meanwhile.
+
+mod event;
+mod local;
+mod plan;
+mod sidecars;
+
+pub use event::{Event, Memory};
+pub use local::{Failed, Job, Machine, Product, StageRecord, run};
+pub use plan::{Plan, PlannedStage, plan};
+pub use sidecars::description;

@@ -84,7 +84,11 @@ fn divide_run(run: &str, offset: usize, kind: Option<Script>, ranges: &mut Vec<R
     if kind == Some(Script::Unspaced) {
         let segmenter = WordSegmenter::new_auto(WordBreakInvariantOptions::default());
         let breaks: Vec<usize> = segmenter.segment_str(run).collect();
-        breaks.windows(2).for_each(|pair| push(pair[0]..pair[1]));
+        let mut start = 0;
+        for at in breaks.into_iter().filter(|at| *at > 0 && !splits_amount(run, *at)) {
+            push(start..at);
+            start = at;
+        }
         return;
     }
     let mut start = 0;
@@ -93,6 +97,14 @@ fn divide_run(run: &str, offset: usize, kind: Option<Script>, ranges: &mut Vec<R
         start = at;
     }
     push(start..run.len());
+}
+
+/// Whether a break would part a number from its sign: `50%`, `$5`.
+fn splits_amount(run: &str, at: usize) -> bool {
+    let (before, after) = run.split_at(at);
+    let digit = |c: char| c.is_ascii_digit();
+    (before.ends_with(digit) && after.starts_with(['%', '°', '€', '$', '£']))
+        || (before.ends_with(['$', '€', '£', '¥', '₹']) && after.starts_with(digit))
 }
 
 /// Where a word ends inside a chunk: behind an em dash or an ellipsis that more letters follow.

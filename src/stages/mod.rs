@@ -27,6 +27,7 @@ pub mod images;
 #[cfg(feature = "video")]
 mod mastering;
 pub mod narration;
+pub mod scenes;
 pub mod subtitles;
 pub mod timeline;
 pub mod upscale;

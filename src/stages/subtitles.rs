@@ -86,7 +86,7 @@ mod tests {
     fn two() -> Vec<Cue> {
         vec![
             cue(0.1, &[("Salt", false), ("&", true), ("<pepper>,", true)]),
-            cue(3_661.0004, &[("漢", false), ("字", false)]),
+            cue(3_661.000_4, &[("漢", false), ("字", false)]),
         ]
     }
 

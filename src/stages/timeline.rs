@@ -49,7 +49,9 @@ pub fn run(
 
     let boundaries: Vec<Time> = clips.iter().skip(1).map(|clip| clip.span.start).collect();
     let style = settings.captions.style;
-    let rules = CueRules { max_words: settings.captions.max_words as usize, ..CueRules::of(style) };
+    let suited = CueRules::of(style);
+    let most = (settings.captions.max_words as usize).clamp(1, suited.max_words);
+    let rules = CueRules { max_words: most, ..suited };
     let cues = match style {
         CaptionStyle::Off => Vec::new(),
         _ => cues(spoken.narration.words(), &boundaries, rules),

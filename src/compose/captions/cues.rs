@@ -1,11 +1,11 @@
 //! Which words stand on screen together, and how long.
 
-use crate::story::{CaptionStyle, Cue, Time, WordTiming};
+use crate::story::{CaptionStyle, Cue, CueWord, Span, Time, WordTiming};
 
 /// What a cue may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CueRules {
-    /// The most words in one.
+    /// The most words in one, at least 1.
     pub max_words: usize,
     /// The most characters in one, unless a single word is longer.
     pub max_chars: usize,
@@ -15,21 +15,243 @@ impl CueRules {
     /// What suits `style`.
     pub fn of(style: CaptionStyle) -> Self {
         let (max_words, max_chars) = match style {
-            CaptionStyle::Pop => (2, 14),
+            CaptionStyle::Pop => (2, 12),
             CaptionStyle::Highlight | CaptionStyle::Box | CaptionStyle::Off => (4, 24),
-            CaptionStyle::Karaoke => (5, 30),
-            CaptionStyle::Clean => (6, 38),
+            CaptionStyle::Karaoke => (6, 32),
+            CaptionStyle::Clean => (7, 40),
         };
         Self { max_words, max_chars }
     }
 }
 
-/// Groups `words` into cues; none crosses one of `boundaries`, the scenes' first moments.
+/// A cue comes this much before its first word, so that the eye is there in time.
+const LEAD: f64 = 0.08;
+/// Cues no farther apart than this follow each other without a gap; the last word is held as long.
+const HOLD: f64 = 0.3;
+/// A silence that divides words for good.
+const PAUSE: f64 = 0.3;
+
+/// Groups `words` into cues: at the ends of sentences, at pauses and at `boundaries` (the scenes'
+/// first moments) always, at commas if it can, and otherwise into chunks of about equal length.
 pub fn cues<'a>(
     words: impl Iterator<Item = &'a WordTiming>,
     boundaries: &[Time],
     rules: CueRules,
 ) -> Vec<Cue> {
-    let _ = (words, boundaries, rules);
-    Vec::new()
+    let words: Vec<&WordTiming> = words.filter(|word| !word.text.trim().is_empty()).collect();
+    let mut cues = Vec::new();
+    let mut start = 0;
+    for end in 1..=words.len() {
+        if end == words.len() || divides(words[end - 1], words[end], boundaries) {
+            let piece = &words[start..end];
+            let mut from = 0;
+            for length in chunks(piece, rules) {
+                cues.push(cue(&piece[from..from + length]));
+                from += length;
+            }
+            start = end;
+        }
+    }
+    time(&mut cues, boundaries);
+    cues
+}
+
+/// Whether two neighbouring words can never share a cue.
+fn divides(before: &WordTiming, after: &WordTiming, boundaries: &[Time]) -> bool {
+    let crossed = boundaries.iter().any(|&b| before.span.start < b && b <= after.span.start);
+    let pause = after.span.start.since(before.span.end).seconds() > PAUSE;
+    crossed || pause || ends_with(&before.text, &['.', '!', '?', '…', '。', '！', '？', '؟', '।', '۔'])
+}
+
+/// Whether `word` ends with one of `marks`, closing quotes and brackets aside.
+fn ends_with(word: &str, marks: &[char]) -> bool {
+    word.trim_end_matches(['"', '\'', '”', '’', '»', '“', ')', ']', '」', '』', '）']).ends_with(marks)
+}
+
+/// The lengths into which `words` are best divided: the cheapest way, by dynamic programming.
+fn chunks(words: &[&WordTiming], rules: CueRules) -> Vec<usize> {
+    // For each number of words: the least cost of dividing them, and the last chunk's length.
+    let mut best = vec![(0.0f64, 0usize)];
+    for end in 1..=words.len() {
+        let choices = (1..=rules.max_words.clamp(1, end)).map(|length| {
+            let chunk = &words[end - length..end];
+            (best[end - length].0 + cost(chunk, words.get(end).copied(), rules, words.len()), length)
+        });
+        let choice = choices.min_by(|a, b| a.0.total_cmp(&b.0));
+        best.push(choice.unwrap_or((0.0, 1)));
+    }
+    let mut lengths = Vec::new();
+    let mut end = words.len();
+    while end > 0 {
+        lengths.push(best[end].1);
+        end -= best[end].1;
+    }
+    lengths.reverse();
+    lengths
+}
+
+/// How badly `chunk`, before `next`, reads as a cue of its own.
+fn cost(chunk: &[&WordTiming], next: Option<&WordTiming>, rules: CueRules, total: usize) -> f64 {
+    let letters: usize =
+        chunk.iter().map(|word| word.text.chars().count() + usize::from(word.space_before)).sum();
+    // Each cue costs something; uneven lengths cost by their square.
+    let share = letters as f64 / rules.max_chars as f64;
+    let mut cost = 1.0 + (1.0 - share).max(0.0).powi(2);
+    if letters > rules.max_chars && chunk.len() > 1 {
+        cost += 20.0 * (share - 0.9);
+    }
+    if chunk.len() == 1 && total > 1 && rules.max_words > 2 && letters < 8 {
+        cost += 2.0;
+    }
+    let inner = &chunk[..chunk.len() - 1];
+    cost += 0.6
+        * inner
+            .iter()
+            .filter(|word| ends_with(&word.text, &[',', ';', ':', '—', '–', '，', '、', '،']))
+            .count() as f64;
+    // "of the | house": little words belong to what follows.
+    if let (Some(last), Some(_)) = (chunk.last(), next)
+        && last.space_before
+        && last.text.chars().count() <= 3
+        && last.text.chars().all(char::is_lowercase)
+    {
+        cost += 0.35;
+    }
+    cost
+}
+
+fn cue(words: &[&WordTiming]) -> Cue {
+    let span = Span::new(words[0].span.start, words[words.len() - 1].span.end);
+    let word = |(i, word): (usize, &&WordTiming)| CueWord {
+        text: word.text.trim().to_owned(),
+        span: word.span,
+        space_before: i > 0 && word.space_before,
+    };
+    Cue { span, words: words.iter().enumerate().map(word).collect() }
+}
+
+/// Lets each cue come a little early and stay a little, but never over a boundary or another cue.
+fn time(cues: &mut [Cue], boundaries: &[Time]) {
+    let (lead, hold) = (Time::from_seconds(LEAD), Time::from_seconds(HOLD));
+    for i in 0..cues.len() {
+        let spoken = cues[i].span;
+        let scene = boundaries.iter().copied().filter(|&b| b <= spoken.start).max().unwrap_or(Time::ZERO);
+        let scene_end = boundaries.iter().copied().filter(|&b| b > spoken.start).min();
+        let before = i.checked_sub(1).map_or(Time::ZERO, |before| cues[before].span.end);
+        // What is heard within a third of a second is on the very first frame.
+        let early = if i == 0 && spoken.start <= hold { Time::ZERO } else { spoken.start.since(lead) };
+        let start = early.max(scene).max(before.min(spoken.start));
+        if let Some(before) = i.checked_sub(1).map(|before| &mut cues[before])
+            && start.since(before.span.end) <= hold
+            && before.span.end >= scene
+        {
+            before.span.end = start;
+        }
+        let next = cues.get(i + 1).map(|next| next.span.start.since(lead).max(spoken.end));
+        let end = (spoken.end + hold).max(start + Time(1));
+        let end = scene_end.map_or(end, |scene_end| end.min(scene_end));
+        cues[i].span = Span::new(start, next.map_or(end, |next| end.min(next)).max(start + Time(1)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::TimingQuality;
+    use proptest::prelude::*;
+
+    fn spoken(words: &[&str], gaps: &[f64]) -> Vec<WordTiming> {
+        let mut at = 0.2;
+        let word = |(i, text): (usize, &&str)| {
+            let span = Span::new(Time::from_seconds(at), Time::from_seconds(at + 0.25));
+            at += 0.25 + gaps.get(i).copied().unwrap_or(0.02);
+            WordTiming {
+                text: (*text).to_owned(),
+                spoken: (*text).to_owned(),
+                span,
+                space_before: true,
+                quality: TimingQuality::Exact,
+            }
+        };
+        words.iter().enumerate().map(word).collect()
+    }
+
+    fn texts(cues: &[Cue]) -> Vec<String> {
+        let text = |cue: &Cue| cue.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        cues.iter().map(text).collect()
+    }
+
+    fn divided(text: &str, style: CaptionStyle) -> Vec<String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        texts(&cues(spoken(&words, &[]).iter(), &[], CueRules::of(style)))
+    }
+
+    #[test]
+    fn sentences_and_clauses_divide() {
+        assert_eq!(
+            divided("It was late. Nobody saw the old man, but he saw them.", CaptionStyle::Highlight),
+            ["It was late.", "Nobody saw", "the old man,", "but he saw them."]
+        );
+    }
+
+    #[test]
+    fn no_short_word_is_left_alone() {
+        let cues =
+            divided("they walked for seven days and came home again by the sea", CaptionStyle::Highlight);
+        let alone = cues.iter().filter(|cue| !cue.contains(' ') && cue.chars().count() < 8).count();
+        assert_eq!(alone, 0, "{cues:?}");
+    }
+
+    #[test]
+    fn pop_shows_one_word_or_two() {
+        let cues = divided("it is the extraordinary story of a man", CaptionStyle::Pop);
+        assert!(cues.iter().all(|cue| cue.split(' ').count() <= 2), "{cues:?}");
+        assert!(cues.contains(&String::from("extraordinary")), "{cues:?}");
+    }
+
+    #[test]
+    fn no_words_no_cues() {
+        assert!(cues([].iter(), &[], CueRules::of(CaptionStyle::Clean)).is_empty());
+    }
+
+    #[test]
+    fn a_short_gap_is_bridged_and_a_long_one_is_not() {
+        let words = spoken(&["One.", "Two.", "Three."], &[0.25, 2.0]);
+        let cues = cues(words.iter(), &[], CueRules::of(CaptionStyle::Highlight));
+        assert_eq!(cues[0].span.start, Time::ZERO, "what is heard at once is on the first frame");
+        assert_eq!(cues[0].span.end, cues[1].span.start);
+        assert!(cues[2].span.start.since(cues[1].span.end).seconds() > 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn cues_hold_all_words_in_order_and_never_meet_a_boundary(
+            words in prop::collection::vec(("[a-zA-Z]{1,14}[,.!?]?", 0.0f64..0.9), 1..60),
+            cuts in prop::collection::vec(0usize..60, 0..6),
+            style in 0usize..5,
+        ) {
+            let styles = [CaptionStyle::Highlight, CaptionStyle::Karaoke, CaptionStyle::Box, CaptionStyle::Pop, CaptionStyle::Clean];
+            let rules = CueRules::of(styles[style]);
+            let (names, gaps): (Vec<&str>, Vec<f64>) = words.iter().map(|(w, gap)| (w.as_str(), *gap)).unzip();
+            let timings = spoken(&names, &gaps);
+            let mut boundaries: Vec<Time> =
+                cuts.iter().filter_map(|&i| Some(timings.get(i + 1)?.span.start)).collect();
+            boundaries.sort();
+            let cues = cues(timings.iter(), &boundaries, rules);
+            let kept: Vec<&str> = cues.iter().flat_map(|cue| &cue.words).map(|word| word.text.as_str()).collect();
+            prop_assert_eq!(kept, names);
+            for cue in &cues {
+                prop_assert!(cue.words.len() <= rules.max_words);
+                prop_assert!(cue.span.start < cue.span.end);
+                prop_assert!(cue.span.start <= cue.words[0].span.start);
+                prop_assert!(cue.span.end >= cue.words[cue.words.len() - 1].span.end);
+                for &b in &boundaries {
+                    prop_assert!(!(cue.span.start < b && b < cue.span.end), "{:?} over {:?}", cue.span, b);
+                }
+            }
+            for pair in cues.windows(2) {
+                prop_assert!(pair[0].span.end <= pair[1].span.start);
+            }
+        }
+    }
 }

@@ -68,35 +68,37 @@ fn divide(
     }
 }
 
-/// Which windows of a sound are louder than silence.
-struct Voiced {
+/// A sound, and how loud silence may be in it.
+struct Voiced<'a> {
+    samples: &'a [i16],
     window: usize,
-    loud: Vec<bool>,
+    threshold: f64,
 }
 
-impl Voiced {
-    fn of(samples: &[i16], sample_rate: u32) -> Self {
+impl<'a> Voiced<'a> {
+    fn of(samples: &'a [i16], sample_rate: u32) -> Self {
         let window = ((f64::from(sample_rate) * WINDOW_SECONDS) as usize).max(1);
-        let power =
-            |window: &[i16]| window.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / window.len() as f64;
-        let powers: Vec<f64> = samples.chunks(window).map(power).collect();
-        let threshold = powers.iter().copied().fold(0.0, f64::max) * 10f64.powf(SILENCE_DB / 10.0);
-        Self { window, loud: powers.into_iter().map(|power| power > threshold).collect() }
+        let loudest = samples.chunks(window).map(power).fold(0.0, f64::max);
+        Self { samples, window, threshold: loudest * 10f64.powf(SILENCE_DB / 10.0) }
     }
 
     /// `start..end` without the silence at its ends; unchanged where it is silent throughout.
     fn within(&self, start: usize, end: usize) -> (usize, usize) {
-        let range = start / self.window..end.div_ceil(self.window).min(self.loud.len());
-        let Some(loud) = self.loud.get(range.clone()) else { return (start, end) };
-        let (Some(first), Some(last)) =
-            (loud.iter().position(|loud| *loud), loud.iter().rposition(|loud| *loud))
-        else {
-            return (start, end);
-        };
-        let from = (range.start + first) * self.window;
-        let to = (range.start + last + 1) * self.window;
-        (from.max(start), to.min(end))
+        let span = &self.samples[start..end];
+        let loud = |window: &[i16]| power(window) > self.threshold;
+        let first = span.chunks(self.window).position(loud);
+        let last = span.rchunks(self.window).position(loud);
+        match (first, last) {
+            (Some(first), Some(last)) if (first + last) * self.window < span.len() => {
+                (start + first * self.window, end - last * self.window)
+            }
+            _ => (start, end),
+        }
     }
+}
+
+fn power(window: &[i16]) -> f64 {
+    window.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / window.len() as f64
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod plan;
 mod stage;
 
 pub(super) use painter::png;
+pub(super) use plan::{failed, unusable};
 pub use stage::{cached, run};
 
 /// What is raised when the same scene and settings give another picture than before.

@@ -134,7 +134,7 @@ fn sizes(model: &Model, geometry: &Geometry, wished: Size) -> (Vec<Size>, Option
     (sizes, why)
 }
 
-pub(super) fn unusable(error: models::Error) -> Error {
+pub(in crate::stages) fn unusable(error: models::Error) -> Error {
     use models::Error as E;
     let kind = match error {
         E::Missing { .. } | E::NotBuiltIn(_) | E::Unusable { .. } | E::NotOnnx { .. } => Kind::Missing,
@@ -144,7 +144,7 @@ pub(super) fn unusable(error: models::Error) -> Error {
 }
 
 /// Which kind of trouble a drawing error is.
-pub(super) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error {
+pub(in crate::stages) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error {
     use crate::engine::Error as E;
     use diffusion::Error as D;
     let kind = match &error {

@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn nothing_to_say_is_no_sentence() {
         for text in ["", " ", "...", "!?", "🎉", "\n\n"] {
-            assert_eq!(sentences(text), [], "{text:?}");
+            assert!(sentences(text).is_empty(), "{text:?}");
         }
     }
 }

@@ -1,0 +1,74 @@
+//! `shortform generate`: a script becomes a finished video.
+
+use std::path::PathBuf;
+
+use super::{
+    args::{MachineArgs, OutputArgs, PipelineArgs, stage},
+    exit::{Exit, Failure},
+    input, publish,
+    report::Reporter,
+};
+use crate::{
+    run::{self, Event},
+    stages::{Cancel, Stage},
+};
+
+/// Make a finished vertical video from a script
+///
+/// Writes NAME.mp4 and beside it NAME.json (title, hashtags, AI flags, seeds, prompts, loudness, what each
+/// stage took), NAME.srt, NAME.vtt and NAME.jpg (the cover). Whatever was made before is taken from the store:
+/// a run that was interrupted goes on where it stopped, and changing one sentence redoes one scene.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A script file (text or Markdown), `-` for standard input, or the text itself
+    input: String,
+    /// The video to write, or a folder for it [default: the script's name with .mp4, here]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Stop after this stage and write what there is: narration, scenes, images, upscale, timeline
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    stop_after: Option<Stage>,
+    /// A quick look without any model: tones for the voice, numbered cards for the pictures
+    #[arg(long)]
+    draft: bool,
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+pub(crate) fn generate(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
+    let job = input::job(&args.input, &args.pipeline, &args.machine, args.draft, args.stop_after, output)?;
+    let target = publish::Target::new(args.output.as_deref(), &job.name)?;
+    let store = args.machine.store()?;
+    let cancel = cancel_on_signals()?;
+
+    let mut reporter = Reporter::new(output);
+    let product = run::run(&job, &store, &cancel, &mut |event| reporter.event(event)).map_err(|failed| {
+        let mut failure = Failure::from(failed.error);
+        if failure.exit != Exit::Interrupted {
+            failure.message = format!("{}: {}", failed.stage, failure.message);
+        }
+        failure
+    })?;
+    let duration = product.timeline.as_ref().map_or(0.0, |timeline| timeline.duration().seconds());
+    for (path, bytes) in publish::publish(&job, &product, &store, &target)? {
+        reporter.event(&Event::Published { path, bytes });
+    }
+    reporter.event(&Event::Finished { duration, seconds: product.seconds });
+    Ok(())
+}
+
+/// The first signal asks everything to stop at its next step; the second ends the program at once.
+pub(crate) fn cancel_on_signals() -> Result<Cancel, Failure> {
+    let cancel = Cancel::default();
+    let handler = cancel.clone();
+    ctrlc::set_handler(move || {
+        if handler.is_cancelled() {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        handler.cancel();
+    })
+    .map_err(|error| input::failed("cannot listen for signals", &error))?;
+    Ok(cancel)
+}

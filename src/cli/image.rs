@@ -1,0 +1,247 @@
+//! `shortform image`: one prompt, one picture (or several).
+
+use std::{ops::ControlFlow, path::PathBuf};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array4;
+
+use super::{
+    args::{Budget, MachineArgs, OutputArgs},
+    exit::{Exit, Failure, chain},
+    generate::cancel_on_signals,
+    input::{failed, write_picture},
+};
+use crate::{
+    diffusion::{self, Noise, TextToImage},
+    engine::{self, Candidate, DeviceChoice},
+    models::{self, Catalog},
+    stages::Cancel,
+    store,
+    story::{SchedulerKind, Seed, Size},
+};
+
+/// Draw a picture from a prompt
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What the picture shows
+    #[arg(long)]
+    prompt: String,
+    /// What it does not show
+    #[arg(long, value_name = "PROMPT", default_value = "")]
+    negative_prompt: String,
+    /// A model's name (see `shortform doctor`) or a folder in the diffusers ONNX layout
+    #[arg(long, default_value = "pocket")]
+    model: String,
+    /// The size to draw [default: the model's own at 9:16]
+    #[arg(long, value_name = "WxH")]
+    size: Option<Size>,
+    /// How many times the denoiser is asked
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    inference_steps: usize,
+    /// How strongly the prompt pulls; 1 is not at all
+    #[arg(long, value_name = "SCALE", default_value_t = 4.0)]
+    guidance_scale: f32,
+    /// The noise scheduler
+    #[arg(long, value_enum, default_value_t = Scheduler::Auto)]
+    scheduler: Scheduler,
+    /// Fixes the initial noise, as PyTorch's CPU generator does
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How many pictures; each next one takes the next seed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    count: u64,
+    /// Start from a picture (not built into this version)
+    #[arg(long, value_name = "FILE", requires = "strength")]
+    init_image: Option<PathBuf>,
+    /// How much of the first picture is redrawn (not built into this version)
+    #[arg(long, value_name = "0..1", requires = "init_image")]
+    strength: Option<f32>,
+    /// Start from this noise: float32 NPY of shape (1, channels, height/8, width/8), standard normal
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "count")]
+    latents: Option<PathBuf>,
+    /// Write the final latents, before the VAE
+    #[arg(long, value_name = "FILE.npy")]
+    save_latents: Option<PathBuf>,
+    /// The PNG or JPEG to write; with --count, -2, -3 ... are added to the name
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// auto, cpu, cuda, cuda:N or coreml
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_DEVICE")]
+    device: DeviceChoice,
+    /// The most memory to use: auto, or a size such as 6GiB
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_BUDGET", value_name = "SIZE")]
+    memory_budget: Budget,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scheduler {
+    /// The model's own
+    Auto,
+    Ddim,
+    Euler,
+}
+
+impl From<Scheduler> for SchedulerKind {
+    fn from(scheduler: Scheduler) -> Self {
+        match scheduler {
+            Scheduler::Auto => Self::Auto,
+            Scheduler::Ddim => Self::Ddim,
+            Scheduler::Euler => Self::Euler,
+        }
+    }
+}
+
+pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
+    if args.init_image.is_some() {
+        return Err(Failure::new(
+            Exit::Missing,
+            "image to image (--init-image) is not built into this version",
+        ));
+    }
+    let cancel = cancel_on_signals()?;
+    let model = Catalog::new(args.machine.models_dir.clone())
+        .find(&args.model)
+        .map_err(|error| Failure::because(exit_of_model(&error), &error))?;
+    let (mut painter, size) = open(args, &model, output)?;
+    let latents = args.latents.as_ref().map(read_latents).transpose()?;
+    for index in 0..args.count {
+        let seed = args.seed + index;
+        let request = diffusion::Request {
+            prompt: args.prompt.clone(),
+            negative_prompt: args.negative_prompt.clone(),
+            size,
+            inference_steps: args.inference_steps,
+            guidance_scale: args.guidance_scale,
+            scheduler: args.scheduler.into(),
+            noise: latents.clone().map_or(Noise::Seed(Seed(seed)), Noise::Latents),
+        };
+        let picture = draw(&mut painter, &request, &cancel, output)?;
+        diffusion::check(&picture).map_err(|blank| Failure::because(Exit::Failed, &blank))?;
+        let path = numbered(&args.output, index);
+        if let Some(latents) = &args.save_latents {
+            write_latents(&numbered(latents, index), &picture.latents)?;
+        }
+        write_picture(&path, &picture.image)?;
+        if output.json {
+            println!(
+                "{}",
+                serde_json::json!({ "event": "published", "path": path, "size": size, "seed": seed })
+            );
+        } else if !output.quiet {
+            eprintln!("{}  {size}, seed {seed}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Decides where and how to draw, says so, and reads the model.
+fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(TextToImage, Size), Failure> {
+    let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
+    let geometry = diffusion::Geometry::of(model).map_err(because)?;
+    let size = match args.size {
+        Some(size) if !geometry.fits(size) => {
+            let nearest = geometry.nearest_size(size);
+            let message = format!(
+                "{} cannot draw {size}: both sides must be multiples of {}; the nearest size is --size {nearest}",
+                model.name, geometry.multiple
+            );
+            return Err(Failure::new(Exit::Invalid, message));
+        }
+        Some(size) => size,
+        None => geometry.size_of(9.0 / 16.0, geometry.native.area()),
+    };
+    let machine = engine::probe();
+    let (device, why) =
+        machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
+    let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
+    let demands = diffusion::demands(model, &geometry, device.device, size, rows).map_err(because)?;
+    let candidate = Candidate { width: size.width, height: size.height, demands };
+    let placement = engine::place(device, args.memory_budget.bytes(), &[candidate])
+        .map_err(|error| Failure::because(Exit::OutOfMemory, &error))?;
+    if !output.quiet && !output.json {
+        for line in why.iter().chain(&placement.lines) {
+            eprintln!("{line}");
+        }
+    }
+    let options =
+        diffusion::Options { session: engine::Options::on(placement.device), residency: placement.residency };
+    let painter = TextToImage::open(model, options).map_err(because)?;
+    Ok((painter, size))
+}
+
+fn draw(
+    painter: &mut TextToImage,
+    request: &diffusion::Request,
+    cancel: &Cancel,
+    output: &OutputArgs,
+) -> Result<diffusion::Picture, Failure> {
+    let bar = if output.json || output.quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(request.inference_steps as u64)
+    };
+    let style = ProgressStyle::with_template("{bar:28} {pos}/{len} inference steps  {eta} left");
+    bar.set_style(style.expect("the template is a constant").progress_chars("━╸─"));
+    let picture = painter.generate(request, &mut |progress| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.step as u64);
+        if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    bar.finish_and_clear();
+    picture.map_err(|error| Failure::because(exit_of(&error), &error))
+}
+
+/// `name.png`, `name-2.png`, `name-3.png` ...
+fn numbered(path: &std::path::Path, index: u64) -> PathBuf {
+    if index == 0 {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{}.{ending}", index + 1))
+}
+
+fn read_latents(path: &PathBuf) -> Result<Array4<f32>, Failure> {
+    ndarray_npy::read_npy(path).map_err(|error| {
+        let wanted = "a float32 array of four dimensions is wanted";
+        Failure::new(Exit::Invalid, format!("--latents {}: {}; {wanted}", path.display(), chain(&error)))
+    })
+}
+
+fn write_latents(path: &std::path::Path, latents: &Array4<f32>) -> Result<(), Failure> {
+    use ndarray_npy::WriteNpyExt;
+    let mut bytes = Vec::new();
+    latents
+        .write_npy(&mut bytes)
+        .map_err(|error| failed(&format!("{} cannot be encoded", path.display()), &error))?;
+    store::write_atomically(path, &bytes)
+        .map_err(|error| failed(&format!("{} cannot be written", path.display()), &error))
+}
+
+fn exit_of_model(error: &models::Error) -> Exit {
+    match error {
+        models::Error::Missing { .. } => Exit::Missing,
+        _ => Exit::Invalid,
+    }
+}
+
+fn exit_of(error: &diffusion::Error) -> Exit {
+    match error {
+        diffusion::Error::Engine(engine::Error::OutOfMemory { .. }) => Exit::OutOfMemory,
+        diffusion::Error::Engine(
+            engine::Error::LibraryMissing { .. }
+            | engine::Error::LibraryBroken { .. }
+            | engine::Error::LibraryTooOld { .. }
+            | engine::Error::DeviceUnusable { .. },
+        ) => Exit::Missing,
+        diffusion::Error::Model(error) => exit_of_model(error),
+        diffusion::Error::Cancelled { .. } => Exit::Interrupted,
+        diffusion::Error::Request(_) | diffusion::Error::Latents { .. } | diffusion::Error::Size { .. } => {
+            Exit::Invalid
+        }
+        _ => Exit::Failed,
+    }
+}

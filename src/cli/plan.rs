@@ -1,0 +1,62 @@
+//! `shortform plan`: what would run.
+
+use super::{
+    args::{MachineArgs, OutputArgs, PipelineArgs, stage},
+    exit::Failure,
+    input,
+};
+use crate::{
+    run::{self, Plan},
+    stages::Stage,
+};
+
+/// Show what would run for each script: what lies in the store, what must be made
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Script files
+    #[arg(required = true)]
+    inputs: Vec<String>,
+    /// Plan up to this stage
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    stop_after: Option<Stage>,
+    /// Plan a draft
+    #[arg(long)]
+    draft: bool,
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+pub(crate) fn plan(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
+    let store = args.machine.store()?;
+    for input in &args.inputs {
+        let job = input::job(input, &args.pipeline, &args.machine, args.draft, args.stop_after, output)?;
+        let plan = run::plan(&job, &store).map_err(|(_, error)| Failure::from(error))?;
+        if output.json {
+            println!("{}", serde_json::to_string(&plan).expect("a plan is plain data"));
+        } else {
+            print(&plan);
+        }
+    }
+    Ok(())
+}
+
+fn print(plan: &Plan) {
+    let length = plan.duration.map_or_else(String::new, |seconds| format!("  ({seconds:.1} s)"));
+    println!("{}{length}", plan.script);
+    for planned in &plan.stages {
+        let work = match planned.cached {
+            None => "after the stages before it".to_owned(),
+            Some(cached) if cached.steps == 0 => "at once".to_owned(),
+            Some(cached) if cached.complete() => {
+                format!("nothing: {} of {} in the store", cached.hits, cached.steps)
+            }
+            Some(cached) => format!("{} to make, {} in the store", cached.steps - cached.hits, cached.hits),
+        };
+        println!("  {:<10} {work}", planned.stage);
+        for note in &planned.notes {
+            println!("  {:<10} {note}", "");
+        }
+    }
+}

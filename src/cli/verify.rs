@@ -1,0 +1,66 @@
+//! `shortform verify`: is this file what the platform asks for?
+
+use std::path::PathBuf;
+
+use super::{
+    args::{OutputArgs, PipelineArgs},
+    exit::{Exit, Failure},
+    input,
+};
+use crate::media::{self, Outcome, Report};
+
+/// Check a finished video against a platform's written rules, each named with its source
+///
+/// Works on any file, not only on our own. Exit code 8 when a rule is broken.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The video
+    video: PathBuf,
+    /// tiktok, reels or shorts
+    #[arg(long)]
+    platform: String,
+    /// The picture may stand still: one image with a voice over it
+    #[arg(long)]
+    still: bool,
+}
+
+pub(crate) fn verify(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
+    let only_platform = PipelineArgs { platform: Some(args.platform.clone()), ..PipelineArgs::default() };
+    let platform = input::pipeline(&only_platform, None, output)?.platform;
+    let options = media::Options { still: args.still };
+    let report = media::verify(&args.video, &platform, options)
+        .map_err(|error| Failure::because(Exit::Rejected, &error))?;
+    if output.json {
+        println!("{}", serde_json::to_string(&report).expect("a report is plain data"));
+    } else if !output.quiet {
+        print!("{}", table(&report, output.verbose > 0));
+    }
+    let broken = report.failures().count();
+    if broken == 0 {
+        return Ok(());
+    }
+    let rules = if broken == 1 { "one rule".to_owned() } else { format!("{broken} rules") };
+    Err(Failure::new(
+        Exit::Rejected,
+        format!("{} breaks {rules} of {}", args.video.display(), platform.title),
+    ))
+}
+
+/// A line a rule: a mark, its name, what was found; what was asked where it is not kept.
+pub(crate) fn table(report: &Report, sources: bool) -> String {
+    let wide = report.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in &report.checks {
+        let mark = match check.outcome {
+            Outcome::Passed => "✓",
+            Outcome::Advice => "·",
+            Outcome::Failed => "✗",
+        };
+        text.push_str(&format!("{mark} {:<wide$}  {}", check.name, check.found));
+        if check.outcome != Outcome::Passed || sources {
+            text.push_str(&format!("  (asked: {}; {}, {})", check.expected, check.source, check.date));
+        }
+        text.push('\n');
+    }
+    text
+}

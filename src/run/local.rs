@@ -1,0 +1,273 @@
+//! Makes one video on this machine, stage after stage.
+
+use std::{cell::RefCell, path::PathBuf, time::Instant};
+
+use super::{Event, Memory};
+use crate::{
+    pipeline::Pipeline,
+    stages::{self, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
+    store::Store,
+    story::{Scene, Script, Still, Timeline},
+};
+
+#[cfg(feature = "video")]
+use crate::stages::video;
+
+/// What is used of the machine.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Where models are looked for besides our own folders.
+    pub models_dir: Option<PathBuf>,
+    /// Whether to use the model-free voice and pictures.
+    pub draft: bool,
+}
+
+/// One video to make.
+#[derive(Debug)]
+pub struct Job {
+    /// What the files are called after.
+    pub name: String,
+    /// What is spoken and shown.
+    pub script: Script,
+    /// How.
+    pub pipeline: Pipeline,
+    /// On what.
+    pub machine: Machine,
+    /// The last stage to run; none means all.
+    pub stop_after: Option<Stage>,
+}
+
+/// What a stage took.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct StageRecord {
+    /// Which stage.
+    pub stage: Stage,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Steps found in the store.
+    pub hits: usize,
+    /// Steps made.
+    pub made: usize,
+    /// Memory afterwards, in bytes.
+    pub memory: Memory,
+    /// Decisions and fallbacks, in words.
+    pub notes: Vec<String>,
+    /// What the user should look at.
+    pub warnings: Vec<String>,
+}
+
+/// What a run has made, as far as it went.
+#[derive(Debug, Default)]
+pub struct Product {
+    /// The narration and its sound.
+    pub spoken: Option<narration::Spoken>,
+    /// The scenes.
+    pub scenes: Vec<Scene>,
+    /// The pictures as drawn.
+    pub images: Vec<Still>,
+    /// The pictures at the delivered size.
+    pub stills: Vec<Still>,
+    /// The frozen edit.
+    pub timeline: Option<Timeline>,
+    /// The verified video.
+    #[cfg(feature = "video")]
+    pub rendered: Option<video::Rendered>,
+    /// What each stage took.
+    pub stages: Vec<StageRecord>,
+    /// Wall time of all of it in seconds.
+    pub seconds: f64,
+}
+
+/// Where and why a run ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("{stage}")]
+pub struct Failed {
+    /// The stage that could not go on.
+    pub stage: Stage,
+    /// Why.
+    #[source]
+    pub error: stages::Error,
+}
+
+/// Makes the video of `job`, telling everything to `tell`.
+pub fn run(
+    job: &Job,
+    store: &Store,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<Product, Failed> {
+    let started = Instant::now();
+    let last = job.stop_after.unwrap_or(Stage::Video);
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage <= last).collect();
+    tell(&Event::Started { script: job.name.clone(), stages });
+
+    let mut product = Product::default();
+    let mut runner = Runner { job, store, cancel, tell, records: Vec::new() };
+    let ended = runner.stages(last, &mut product);
+    product.stages = runner.records;
+    product.seconds = started.elapsed().as_secs_f64();
+    ended.map(|()| product)
+}
+
+struct Runner<'a> {
+    job: &'a Job,
+    store: &'a Store,
+    cancel: &'a Cancel,
+    tell: &'a mut dyn FnMut(&Event),
+    records: Vec<StageRecord>,
+}
+
+impl Runner<'_> {
+    fn stages(&mut self, last: Stage, product: &mut Product) -> Result<(), Failed> {
+        let Job { script, pipeline, .. } = self.job;
+
+        let spoken = self.stage(
+            Stage::Narration,
+            |ctx| narration::run(pipeline, script, ctx),
+            |spoken| {
+                format!(
+                    "{}, {:.1} s",
+                    count(script.beats.len(), "sentence"),
+                    spoken.narration.duration.seconds()
+                )
+            },
+        )?;
+        let spoken = product.spoken.insert(spoken);
+        if last == Stage::Narration {
+            return Ok(());
+        }
+
+        product.scenes = self.stage(
+            Stage::Scenes,
+            |ctx| scenes::run(pipeline, script, &spoken.narration, ctx),
+            |scenes| count(scenes.len(), "scene"),
+        )?;
+        if last == Stage::Scenes {
+            return Ok(());
+        }
+
+        product.images = self.stage(
+            Stage::Images,
+            |ctx| images::run(pipeline, &product.scenes, ctx),
+            |images| format!("{}{}", count(images.len(), "picture"), size_of(images)),
+        )?;
+        if last == Stage::Images {
+            return Ok(());
+        }
+
+        product.stills = self.stage(
+            Stage::Upscale,
+            |ctx| upscale::run(pipeline, &product.images, ctx),
+            |stills| format!("{}{}", count(stills.len(), "still"), size_of(stills)),
+        )?;
+        if last == Stage::Upscale {
+            return Ok(());
+        }
+
+        let timeline = self.stage(
+            Stage::Timeline,
+            |ctx| timeline::run(pipeline, script, spoken, &product.scenes, &product.stills, ctx),
+            |timeline: &Timeline| {
+                format!(
+                    "{}, {}",
+                    count(timeline.clips.len(), "clip"),
+                    count(timeline.captions.cues.len(), "caption")
+                )
+            },
+        )?;
+        let timeline = product.timeline.insert(timeline);
+        if last == Stage::Timeline {
+            return Ok(());
+        }
+
+        #[cfg(feature = "video")]
+        {
+            product.rendered = Some(self.stage(
+                Stage::Video,
+                |ctx| video::run(pipeline, timeline, ctx),
+                |_| format!("{} frames, verified for {}", timeline.frames, pipeline.platform.title),
+            )?);
+            Ok(())
+        }
+        #[cfg(not(feature = "video"))]
+        {
+            let _ = timeline;
+            let error = stages::Error::new(
+                stages::Kind::Missing,
+                "",
+                "this build has no video (Cargo feature `video`, which needs libav): use --stop-after timeline, or a build with it",
+            );
+            Err(Failed { stage: Stage::Video, error })
+        }
+    }
+
+    /// Runs one stage, counting its steps and measuring what it took.
+    fn stage<T>(
+        &mut self,
+        stage: Stage,
+        work: impl FnOnce(&mut Context<'_>) -> Result<T, stages::Error>,
+        summary: impl FnOnce(&T) -> String,
+    ) -> Result<T, Failed> {
+        let started = Instant::now();
+        let record = RefCell::new(StageRecord {
+            stage,
+            seconds: 0.0,
+            hits: 0,
+            made: 0,
+            memory: Memory::now(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        });
+        (self.tell)(&Event::StageStarted { stage });
+        let outer = &mut *self.tell;
+        let mut tell = |stage: Stage, happening: Happening| {
+            let mut record = record.borrow_mut();
+            match &happening {
+                Happening::Step { hit: true } => record.hits += 1,
+                Happening::Step { hit: false } => record.made += 1,
+                Happening::Note { text } => record.notes.push(text.clone()),
+                Happening::Warning { text } => record.warnings.push(text.clone()),
+                Happening::Progress(_) => {}
+            }
+            drop(record);
+            outer(&Event::Stage { stage, happening });
+        };
+        let machine = &self.job.machine;
+        let mut ctx = Context {
+            stage,
+            store: self.store,
+            models_dir: machine.models_dir.clone(),
+            draft: machine.draft,
+            cancel: self.cancel.clone(),
+            tell: &mut tell,
+        };
+        let output =
+            self.cancel.check().and_then(|()| work(&mut ctx)).map_err(|error| Failed { stage, error })?;
+        for warning in self.store.take_warnings() {
+            ctx.warn(warning.to_string());
+        }
+
+        let mut record = record.into_inner();
+        record.seconds = started.elapsed().as_secs_f64();
+        record.memory = Memory::now();
+        (self.tell)(&Event::StageFinished {
+            stage,
+            seconds: record.seconds,
+            hits: record.hits,
+            made: record.made,
+            summary: summary(&output),
+            memory: record.memory,
+        });
+        self.records.push(record);
+        Ok(output)
+    }
+}
+
+/// `1 scene`, `7 scenes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn size_of(stills: &[Still]) -> String {
+    stills.first().map_or_else(String::new, |still| format!(" at {}", still.size))
+}

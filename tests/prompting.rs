@@ -1,0 +1,317 @@
+//! The rules director on scripts as people write them.
+
+use shortform::{
+    prompting::{Brief, Direction, Director, Error, Rules},
+    story::{
+        Narration, Pause, Script, Seed, Span, SpokenBeat, Style, Time, TimingQuality, VoicePreset, WordTiming,
+    },
+};
+use std::{collections::BTreeMap, fs};
+
+const SCRIPTS: [&str; 5] = ["science", "history", "finance", "motivation", "travel"];
+
+/// A narration of the script at an even 160 words a minute.
+fn narrate(script: &Script, language: &str) -> Narration {
+    let seconds = Time::from_seconds;
+    let mut now = seconds(0.1);
+    let mut beats = Vec::new();
+    for (beat, written) in script.beats.iter().enumerate() {
+        let start = now;
+        let mut words = Vec::new();
+        for word in written.text.split(' ') {
+            let end = now + seconds(0.15 + 0.05 * word.chars().count() as f64);
+            words.push(WordTiming {
+                text: word.to_owned(),
+                spoken: word.to_owned(),
+                span: Span::new(now, end),
+                space_before: true,
+                quality: TimingQuality::Exact,
+            });
+            now = end;
+        }
+        let voiced = Span::new(start, now);
+        now = now
+            + match written.pause {
+                Pause::Sentence => seconds(0.25),
+                Pause::Paragraph => seconds(0.5),
+                Pause::Exactly(pause) => seconds(pause.as_secs_f64()),
+            };
+        beats.push(SpokenBeat { beat, span: Span::new(start, now), voiced, words });
+    }
+    Narration { language: language.to_owned(), beats, duration: now + seconds(0.4) }
+}
+
+fn style(name: &str) -> Style {
+    let text = fs::read_to_string(format!("assets/styles/{name}.yaml")).unwrap();
+    serde_yaml::from_str(&text).unwrap()
+}
+
+struct Setting {
+    language: &'static str,
+    style: &'static str,
+    seconds: [f64; 2],
+    suffix: &'static str,
+    characters: BTreeMap<String, String>,
+    limit: usize,
+    seed: u64,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            language: "en-US",
+            style: "cinematic",
+            seconds: [2.5, 6.0],
+            suffix: "",
+            characters: BTreeMap::new(),
+            limit: 77,
+            seed: 7,
+        }
+    }
+}
+
+fn direct(text: &str, setting: &Setting) -> Result<(Narration, Direction), Error> {
+    let script = Script::parse(text).unwrap();
+    let narration = narrate(&script, setting.language);
+    let direction = Rules::new()?.direct(&Brief {
+        script: &script,
+        narration: &narration,
+        seconds: setting.seconds,
+        style: &style(setting.style),
+        prompt_suffix: setting.suffix,
+        negative_prompt: "text, hands",
+        characters: &setting.characters,
+        token_count: &|prompt| {
+            prompt.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).count() + 2
+        },
+        token_limit: setting.limit,
+        seed: Seed(setting.seed),
+    })?;
+    Ok((narration, direction))
+}
+
+fn script(name: &str) -> String {
+    fs::read_to_string(format!("tests/scripts/{name}.md")).unwrap()
+}
+
+/// The subjects of the scenes in which these words are spoken.
+fn shown_with<'a>(direction: &'a Direction, words: &str) -> &'a str {
+    let found = direction.scenes.iter().find(|scene| scene.text.contains(words));
+    &found.unwrap_or_else(|| panic!("no scene says `{words}`")).subject
+}
+
+/// What a person would pick, for the sentences where that is beyond doubt.
+#[test]
+fn pictures_are_those_a_person_would_pick() {
+    let expected: [(&str, &[(&str, &[&str])]); 5] = [
+        (
+            "science",
+            &[
+                ("molecules of air", &["space", "network", "particles"]),
+                ("On Mars", &["desert", "space"]),
+                ("from the Moon", &["space", "moon surface"]),
+                ("look at the ocean", &["sea", "beach", "underwater"]),
+            ],
+        ),
+        (
+            "history",
+            &[
+                ("North Atlantic", &["sea", "harbour"]),
+                ("the sea was as calm", &["sea"]),
+                ("The ice opened the hull", &["sea", "underwater"]),
+                ("the ship broke in two", &["sea", "harbour"]),
+                ("the Carpathia", &["sea", "harbour"]),
+            ],
+        ),
+        (
+            "finance",
+            &[
+                ("five dollars", &["coins"]),
+                ("stock market", &["rising chart"]),
+                ("coffee money", &["coins", "rising chart"]),
+                ("Your money earns", &["coins", "rising chart"]),
+                ("let the clock work", &["clock"]),
+            ],
+        ),
+        (
+            "motivation",
+            &[
+                ("run alone in the rain", &["person", "road"]),
+                ("The mountain does not care", &["mountains"]),
+                ("Every oak", &["single tree"]),
+                ("no road ahead", &["road"]),
+                ("the whole valley", &["mountains", "river", "meadow"]),
+            ],
+        ),
+        (
+            "travel",
+            &[
+                ("by the sea", &["sea", "beach", "harbour"]),
+                ("forest of bamboo", &["forest"]),
+                ("camel across the dunes", &["desert"]),
+                ("tent by the campfire", &["campfire"]),
+                ("next vacation", &["beach"]),
+            ],
+        ),
+    ];
+    for (name, cases) in expected {
+        let (_, direction) = direct(&script(name), &Setting::default()).unwrap();
+        for (words, subjects) in cases {
+            let shown = shown_with(&direction, words);
+            assert!(subjects.contains(&shown), "{name}: `{words}` is shown with {shown}");
+        }
+        assert_eq!(direction.notes, [], "{name}");
+    }
+    let (_, history) = direct(&script("history"), &Setting::default()).unwrap();
+    let prompt = |words: &str| {
+        let scene = history.scenes.iter().find(|scene| scene.text.contains(words));
+        scene.unwrap().prompt.clone()
+    };
+    assert!(prompt("The ice opened the hull").contains("at night"), "the light is carried on");
+    assert!(prompt("the Carpathia").contains("at dawn") && prompt("the Carpathia").contains("fog"));
+    assert!(prompt("After that night").contains("at night"));
+}
+
+#[test]
+fn scenes_tile_the_narration_in_even_lengths() {
+    let long = "word ".repeat(150);
+    for (text, most_outside) in SCRIPTS
+        .iter()
+        .map(|name| (script(name), 0))
+        .chain([(format!("{long}. Short. {long}."), 0), ("Hi.".into(), 1)])
+    {
+        let (narration, direction) = direct(&text, &Setting::default()).unwrap();
+        let scenes = &direction.scenes;
+        assert_eq!(scenes[0].span.start, Time::ZERO);
+        assert_eq!(scenes.last().unwrap().span.end, narration.duration);
+        assert!(scenes.windows(2).all(|pair| pair[0].span.end == pair[1].span.start));
+        let lengths: Vec<f64> = scenes.iter().map(|scene| scene.span.length().seconds()).collect();
+        let outside = lengths.iter().filter(|length| !(2.5..=6.0).contains(*length)).count();
+        assert!(outside <= most_outside, "{lengths:?}");
+        let spoken: String = scenes.iter().map(|scene| scene.text.replace(char::is_whitespace, "")).collect();
+        let written: String =
+            Script::parse(&text).unwrap().beats.iter().map(|beat| beat.text.clone()).collect();
+        assert_eq!(spoken, written.replace(char::is_whitespace, ""), "every word is in one scene");
+        assert!(scenes.iter().enumerate().all(|(index, scene)| scene.index == index));
+        let seeds: std::collections::BTreeSet<u64> = scenes.iter().map(|scene| scene.seed.0).collect();
+        assert_eq!(seeds.len(), scenes.len());
+    }
+}
+
+#[test]
+fn no_picture_is_asked_for_twice_in_a_row() {
+    let same = "The sea was calm and wide. ".repeat(12);
+    for text in SCRIPTS.iter().map(|name| script(name)).chain([same]) {
+        let (_, direction) = direct(&text, &Setting::default()).unwrap();
+        for pair in direction.scenes.windows(2) {
+            assert_ne!(pair[0].prompt, pair[1].prompt);
+        }
+    }
+}
+
+#[test]
+fn the_same_brief_gives_the_same_scenes() {
+    let first = direct(&script("travel"), &Setting::default()).unwrap();
+    assert_eq!(first, direct(&script("travel"), &Setting::default()).unwrap());
+    let other = direct(&script("travel"), &Setting { seed: 8, ..Setting::default() }).unwrap();
+    assert_ne!(first.1.scenes[0].seed, other.1.scenes[0].seed);
+}
+
+#[test]
+fn a_picture_asked_for_begins_a_scene_and_is_taken_word_for_word() {
+    let text =
+        "It was late. [scene: a red bicycle in the snow] Then she came home to the castle. It was over.";
+    let (narration, direction) = direct(text, &Setting::default()).unwrap();
+    let scene = direction.scenes.iter().find(|scene| scene.subject == "a red bicycle in the snow").unwrap();
+    assert_eq!(scene.span.start, narration.beats[1].span.start);
+    assert!(
+        scene.prompt.starts_with("cinematic film still, a red bicycle in the snow, "),
+        "{}",
+        scene.prompt
+    );
+    assert!(!scene.prompt.contains("castle"));
+}
+
+#[test]
+fn characters_look_the_same_wherever_they_are() {
+    let characters: BTreeMap<_, _> =
+        [("Mia", "a girl of ten in a yellow coat"), ("Old Tom", "a sailor with a white beard")]
+            .map(|(name, description)| (name.to_owned(), description.to_owned()))
+            .into();
+    let text = "Mia's boat left the harbor at dawn, long before anybody woke up.\n\n\
+        She sailed far out over the ocean until the island was gone.\n\n\
+        Miami was far away. Nobody in the big city knew about it.\n\n\
+        Old Tom waited for Mia at the lighthouse until the evening came.";
+    let (_, direction) = direct(text, &Setting { characters, ..Setting::default() }).unwrap();
+    let with = |words: &str, look: &str| {
+        let mut scenes = direction.scenes.iter().filter(|scene| scene.text.contains(words));
+        let scene = scenes.next().unwrap();
+        scene.prompt.contains(look)
+    };
+    assert!(with("Mia's boat", "a girl of ten in a yellow coat"));
+    assert!(with("She sailed", "a girl of ten in a yellow coat"));
+    assert!(!with("Miami", "yellow coat"));
+    assert!(with("Old Tom waited", "a sailor with a white beard") && with("Old Tom waited", "yellow coat"));
+}
+
+#[test]
+fn a_prompt_fits_the_text_encoder_and_says_what_it_lacks() {
+    let setting = Setting { limit: 14, suffix: "sharp focus, no people", ..Setting::default() };
+    let (_, direction) = direct("The ship sailed over the stormy ocean at night.", &setting).unwrap();
+    let scene = &direction.scenes[0];
+    assert!(scene.prompt.contains("the open sea with waves"), "{}", scene.prompt);
+    assert!(scene.prompt.contains("cinematic film still"), "{}", scene.prompt);
+    assert!(!scene.prompt.contains("teal and orange"), "{}", scene.prompt);
+    let told = direction.notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(told.contains("scene 1 (line 1): the text encoder reads 14 tokens"), "{told}");
+    assert!(told.contains("dramatic lighting, teal and orange"), "{told}");
+
+    let picture = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+    let (_, direction) = direct(&format!("[scene: {picture}] Go."), &setting).unwrap();
+    assert_eq!(direction.scenes[0].prompt, picture, "the subject is never cut");
+    assert!(direction.notes.iter().any(|note| note.text.contains("say it in fewer words")));
+}
+
+#[test]
+fn other_languages_are_read_or_it_is_said() {
+    let german = "Das Schiff fuhr über das Meer. In der Nacht sah der König die Sterne.";
+    let (_, direction) = direct(german, &Setting { language: "de-DE", ..Setting::default() }).unwrap();
+    assert!(["sea", "harbour"].contains(&direction.scenes[0].subject.as_str()));
+    assert_eq!(direction.notes, []);
+    let polish = "Statek płynął przez morze. W nocy król zobaczył gwiazdy.";
+    let (_, direction) = direct(polish, &Setting { language: "pl-PL", ..Setting::default() }).unwrap();
+    assert!(direction.notes[0].text.contains("no word list for `pl-PL`"));
+    assert!(direction.notes[1].text.contains("no word leads to a picture"));
+}
+
+#[test]
+fn a_brief_that_contradicts_itself_is_refused() {
+    for seconds in [[0.0, 6.0], [6.0, 2.0], [3.0, 3.0], [1.0, f64::INFINITY], [f64::NAN, 2.0]] {
+        let refused = direct("Hi.", &Setting { seconds, ..Setting::default() });
+        assert!(matches!(refused, Err(Error::Lengths { .. })), "{seconds:?}");
+    }
+}
+
+#[test]
+fn every_style_and_voice_preset_reads() {
+    let count = |folder: &str, read: &dyn Fn(&str) -> Result<String, String>| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+        for path in &files {
+            let name = read(&fs::read_to_string(path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+            assert_eq!(Some(name.as_str()), path.file_stem().and_then(|stem| stem.to_str()));
+        }
+        files.len()
+    };
+    let styles = count("assets/styles", &|text| {
+        let style: Style = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
+        assert!(!style.prompt_prefix.is_empty() && !style.negative_prompt.is_empty());
+        Ok(style.name)
+    });
+    let voices = count("assets/voices", &|text| {
+        let voice: VoicePreset = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
+        assert!((80..=450).contains(&voice.espeak.words_per_minute) && voice.espeak.pitch < 100);
+        Ok(voice.name)
+    });
+    assert!(styles >= 8 && voices >= 25, "{styles} styles, {voices} voices");
+}
