@@ -177,6 +177,8 @@ impl Problems {
             handler.render_report(&mut drawing, problem).expect("writing to a String cannot fail");
             drawing.push('\n');
         }
+        // miette replaces other control characters; this one would send a terminal's cursor back.
+        drawing.retain(|c| c != '\r');
         if self.0.len() > MOST_DRAWN {
             drawing.push_str(&format!("... and {} more problems\n", self.0.len() - MOST_DRAWN));
         }

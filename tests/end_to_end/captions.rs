@@ -115,7 +115,10 @@ fn captions_read_as_the_words_of_the_script() {
 /// Whether `read` is a few words of the script in a row, the `n`th among them.
 fn is_caption_of(read: &str, script: &[String], n: usize) -> bool {
     let read: Vec<&str> = read.split(' ').collect();
-    script.windows(read.len()).enumerate().any(|(at, words)| words == read && (at..at + read.len()).contains(&n))
+    script
+        .windows(read.len())
+        .enumerate()
+        .any(|(at, words)| words == read && (at..at + read.len()).contains(&n))
 }
 
 #[test]

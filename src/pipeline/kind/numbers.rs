@@ -138,8 +138,8 @@ pub(crate) fn bytes(range: RangeInclusive<u64>) -> Kind<u64> {
                 Err(_) => Wrong::type_of(node),
             });
         };
-        let amount = digits.trim_end().parse::<f64>().map_err(|_| Wrong::type_of(node))? * *unit as f64;
-        let amount = amount as u64;
+        let amount = digits.trim_end().parse::<f64>().ok().filter(|amount| *amount >= 0.0);
+        let amount = (amount.ok_or_else(|| Wrong::type_of(node))? * *unit as f64) as u64;
         if amount < *range.start() {
             Err(Wrong::new(format!("is {}, too little", quote(text))))
         } else if amount > *range.end() {
