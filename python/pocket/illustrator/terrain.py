@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .light import Rgb, mix, scale
-from .stage import HEIGHT, WIDTH, Point, Stage, curve, gradient, polygon
+from .stage import HEIGHT, WIDTH, Point, Stage, curve, gradient
 from .weather import veil
 
 import skia
@@ -200,6 +200,3 @@ def distance(stage: Stage) -> None:
 def closed(points: list[Point]) -> skia.Path:
     """Shorthand for subjects: a smooth closed shape."""
     return curve(points)
-
-
-__all__ = [name for name in dir() if not name.startswith("_")]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 
 from ..light import Rgb, mix, scale
 from ..sky import draw_sky
 from ..stage import HEIGHT, WIDTH, Stage, curve
-from ..terrain import distance, grass, ground_shadow, hills, near_ground, peaks, person
+from ..terrain import distance, grass, ground_shadow, near_ground, peaks, person
 
 COATS: tuple[Rgb, ...] = ((196, 66, 58), (52, 96, 150), (224, 168, 62), (72, 130, 96), (120, 84, 140))
 
@@ -120,6 +119,3 @@ def horse(stage: Stage) -> None:
     stage.fill(curve([(x + s * n * 0.4, y - n * 1.0), (x + s * n * 0.26, y - n * 0.88), (x + s * n * 0.1, y - n * 0.62), (x + s * n * 0.2, y - n * 0.6), (x + s * n * 0.34, y - n * 0.88)]), mane)
     stage.disc(x + s * n * 0.5, y - n * 0.87, n * 0.016, (18, 16, 20))
     grass(stage, y - 6, 20)
-
-
-__all__ = ["hills", "math", "lone_person", "couple", "crowd", "cat", "dog", "horse"]

@@ -8,7 +8,7 @@ import skia
 
 from ..light import Rgb, mix, scale
 from ..sky import draw_sky
-from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon, radial
+from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, radial
 from ..terrain import distance, hills
 
 GOLD: Rgb = (244, 190, 62)
@@ -222,6 +222,3 @@ def particles(stage: Stage) -> None:
         c = mix(light.low, (255, 255, 255), rng.uniform(0, 0.5))
         stage.halo(x, y, r * 2.4, c, 0.5)
         stage.disc(x, y, r, c, rng.uniform(0.4, 0.9))
-
-
-__all__ = ["polygon", "rising_chart", "coins", "network", "book", "lightbulb", "heart", "clock", "abstract_waves", "particles"]

@@ -7,9 +7,9 @@ import math
 import skia
 
 from ..light import mix, scale
-from ..sky import draw_sky, puff
+from ..sky import draw_sky
 from ..stage import HEIGHT, WIDTH, Stage, curve, polygon
-from ..terrain import GREEN, PINE, SAND, WOOD, blossoms, distance, grass, ground_shadow, hills, leafy, near_ground, path_to, peaks, pine
+from ..terrain import GREEN, PINE, WOOD, blossoms, distance, grass, ground_shadow, hills, leafy, near_ground, path_to, peaks, pine
 
 
 def mountains(stage: Stage) -> None:
@@ -189,6 +189,3 @@ def cave(stage: Stage) -> None:
         x, n = rng.uniform(0, WIDTH), rng.uniform(40, 110)
         stage.shape([(x - 12, -2), (x + 12, -2), (x + rng.uniform(-3, 3), n)], dark)
     stage.land(stage.ridge(HEIGHT - 30, 34, 5), stage.tone((44, 40, 48)), dark)
-
-
-__all__ = ["SAND", "puff"] + [f for f in ("mountains", "desert", "forest", "meadow", "flower_field", "single_tree", "road", "campfire", "cave")]

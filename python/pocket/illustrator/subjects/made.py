@@ -10,7 +10,7 @@ import skia
 from ..light import Rgb, mix, scale
 from ..sky import draw_sky, puff
 from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon
-from ..terrain import WOOD, distance, grass, hills, leafy, path_to, peaks, pine
+from ..terrain import distance, grass, hills, leafy, path_to, peaks, pine
 
 LAMP: Rgb = (255, 212, 122)
 
@@ -317,8 +317,6 @@ def desk(stage: Stage) -> None:
         stage.halo(lx + 30, y - 74, 90, LAMP, 0.9)
     mx = WIDTH - 52
     stage.rect(mx - 12, y - 26, 22, 26, stage.tone((236, 232, 224), 0, 0.1), round=4)
-    for k in range(3):
-        stage.rect(mx - 32, y - 8 - 8 * k - 34 * 0, 0, 0, (0, 0, 0))
     for k in range(4):
         stage.rect(WIDTH - 106 + 2 * (k % 2), y - 8 - 8 * k, 36, 7, stage.tone(((200, 80, 70), (70, 120, 160), (230, 180, 80), (90, 140, 100))[k], 0, 0.1))
 
@@ -353,6 +351,3 @@ def library(stage: Stage) -> None:
         t = k / 9
         stage.line([(lx - 20 + 22 * t, HEIGHT - 472 * t), (lx + 20 + 22 * t, HEIGHT - 472 * t)], rail, 5)
     stage.halo(WIDTH * 0.5, 120, 260, mix(LAMP, stage.light.low, 0.5), 0.45)
-
-
-__all__ = ["city", "street", "house", "castle", "train", "room", "desk", "library"]

@@ -9,7 +9,7 @@ import skia
 from ..light import mix, scale
 from ..sky import draw_sky, puff
 from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon
-from ..terrain import GREEN, ROCK, SAND, WOOD, distance, grass, hills, leafy, palm, peaks, pine, water
+from ..terrain import SAND, WOOD, grass, hills, leafy, palm, peaks, pine, water
 
 
 def _boat(stage: Stage, x: float, y: float, n: float) -> None:
@@ -300,6 +300,3 @@ def whale(stage: Stage) -> None:
     for _ in range(24):
         stage.disc(x + rng.uniform(-110, 120), y - rng.uniform(0, 90), rng.uniform(1, 2.6), stage.tone((244, 250, 252)), 0.8)
     _swell(stage, h + 150, 12, 0.0)
-
-
-__all__ = ["GREEN", "ROCK", "distance", "sea", "beach", "lake", "river", "waterfall", "lighthouse", "harbour", "bridge", "underwater", "whale"]

@@ -8,8 +8,8 @@ import skia
 
 from ..light import Rgb, mix, scale
 from ..sky import draw_sky, draw_stars, puff
-from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon, radial
-from ..terrain import distance, grass, hills, water
+from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, radial
+from ..terrain import distance, hills, water
 
 
 def _void(stage: Stage) -> None:
@@ -145,6 +145,3 @@ def birds(stage: Stage) -> None:
         for s in (-1, 1):
             stage.fill(curve([(x, y + n * 0.06), (x + s * n * 0.42, y - n * lift), (x + s * n * 1.05, y - n * lift * 0.72), (x + s * n * 0.55, y - n * lift * 0.42), (x + s * n * 0.14, y + n * 0.14)]), ink if s == stage.side else shade)
         stage.fill(curve([(x - n * 0.34, y + n * 0.1), (x, y - n * 0.08), (x + n * 0.34, y + n * 0.02), (x + n * 0.42, y + n * 0.06), (x, y + n * 0.2)]), shade)
-
-
-__all__ = ["grass", "polygon", "space", "moon_surface", "rocket", "birds"]
