@@ -363,7 +363,7 @@ fn presets_of_the_user_stand_beside_the_built_in_ones() {
 fn presets_mean_the_same_to_serde() {
     fn read<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<T> {
         let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
+        paths.sort_by_key(|path| path.file_stem().map(ToOwned::to_owned));
         paths.iter().map(|path| serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()).collect()
     }
     let presets = Presets::built_in();
