@@ -100,10 +100,13 @@ fn shown_with<'a>(direction: &'a Direction, words: &str) -> &'a str {
     &found.unwrap_or_else(|| panic!("no scene says `{words}`")).subject
 }
 
+/// Words of a sentence, and the subjects a person might pick for it.
+type Picks<'a> = (&'a str, &'a [&'a str]);
+
 /// What a person would pick, for the sentences where that is beyond doubt.
 #[test]
 fn pictures_are_those_a_person_would_pick() {
-    let expected: [(&str, &[(&str, &[&str])]); 5] = [
+    let expected: [(&str, &[Picks<'_>]); 5] = [
         (
             "science",
             &[

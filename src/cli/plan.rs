@@ -4,8 +4,10 @@ use super::{
     args::{MachineArgs, OutputArgs, PipelineArgs, stage},
     exit::Failure,
     input,
+    report::duration,
 };
 use crate::{
+    engine::Bytes,
     run::{self, Plan},
     stages::Stage,
 };
@@ -43,7 +45,7 @@ pub(crate) fn plan(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
 }
 
 fn print(plan: &Plan) {
-    let length = plan.duration.map_or_else(String::new, |seconds| format!("  ({seconds:.1} s)"));
+    let length = plan.duration.map_or_else(String::new, |seconds| format!("  ({seconds:.1} s of video)"));
     println!("{}{length}", plan.script);
     for planned in &plan.stages {
         let work = match planned.cached {
@@ -52,11 +54,24 @@ fn print(plan: &Plan) {
             Some(cached) if cached.complete() => {
                 format!("nothing: {} of {} in the store", cached.hits, cached.steps)
             }
-            Some(cached) => format!("{} to make, {} in the store", cached.steps - cached.hits, cached.hits),
+            Some(cached) => {
+                let time = planned.seconds.map_or_else(
+                    || ", for how long is not measured here yet".to_owned(),
+                    |seconds| format!(", about {}", duration(seconds)),
+                );
+                format!("{} to make, {} in the store{time}", cached.steps - cached.hits, cached.hits)
+            }
         };
         println!("  {:<10} {work}", planned.stage);
         for note in &planned.notes {
             println!("  {:<10} {note}", "");
         }
+    }
+    if let Some(bytes) = plan.bytes {
+        println!(
+            "  {:<10} at most {} for the finished video, and as much in the store",
+            "disk",
+            Bytes(bytes)
+        );
     }
 }

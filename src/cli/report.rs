@@ -83,7 +83,7 @@ fn remembered(memory: &Memory) -> String {
 }
 
 /// `0.4 s`, `12.3 s`, `2 min 05 s`.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         format!("{seconds:.1} s")
     } else {

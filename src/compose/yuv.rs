@@ -43,12 +43,14 @@ pub(super) fn halve_chroma(upper: &[f32], lower: &[f32], mut put: impl FnMut(usi
 /// The picture of `frame` in RGB, chroma interpolated.
 pub fn to_image(frame: &Frame) -> RgbImage {
     let chroma = |plane: &Plane, x: usize, y: usize| {
-        let (row, next) =
-            (y / 2, if y % 2 == 0 { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(plane.height - 1) });
+        let (row, next) = (
+            y / 2,
+            if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(plane.height - 1) },
+        );
         let column = |row: usize| {
             let here = f32::from(plane.row(row)[x / 2]);
             let right = f32::from(plane.row(row)[(x / 2 + 1).min(plane.width - 1)]);
-            if x % 2 == 0 { here } else { (here + right) / 2.0 }
+            if x.is_multiple_of(2) { here } else { (here + right) / 2.0 }
         };
         0.75 * column(row) + 0.25 * column(next)
     };

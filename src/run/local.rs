@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, path::PathBuf, time::Instant};
 
-use super::{Event, Memory};
+use super::{Event, Memory, pace::Pace};
 use crate::{
     pipeline::Pipeline,
     stages::{self, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
@@ -106,6 +106,8 @@ pub fn run(
     let ended = runner.stages(last, &mut product);
     product.stages = runner.records;
     product.seconds = started.elapsed().as_secs_f64();
+    let frames = product.timeline.as_ref().map_or(0, |timeline| timeline.frames);
+    Pace::learn(job, &product.stages, frames, store);
     ended.map(|()| product)
 }
 

@@ -2,6 +2,7 @@
 
 mod event;
 mod local;
+mod pace;
 mod plan;
 mod sidecars;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::local::Job;
+use super::{local::Job, pace::Pace};
 use crate::{
     stages::{self, Cached, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
     store::Store,
@@ -20,6 +20,8 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     /// The video's length in seconds, once the narration is known.
     pub duration: Option<f64>,
+    /// The most bytes the finished video takes, at the bitrate it is held to, once its length is known.
+    pub bytes: Option<u64>,
 }
 
 /// What one stage would do.
@@ -29,8 +31,10 @@ pub struct PlannedStage {
     pub stage: Stage,
     /// Its steps and those that lie in the store; none when a stage before it must run first.
     pub cached: Option<Cached>,
-    /// Decisions it would take, in words.
+    /// Decisions it would take, in words: device, size, memory.
     pub notes: Vec<String>,
+    /// Seconds it would take, by what earlier runs measured here; none before the first.
+    pub seconds: Option<f64>,
 }
 
 impl Plan {
@@ -45,21 +49,30 @@ impl Plan {
 /// Goes as far as finished work reaches: what a stage would do is known only when all
 /// before it is in the store, because its input is.
 pub fn plan(job: &Job, store: &Store) -> Result<Plan, (Stage, stages::Error)> {
-    let mut planner = Planner { job, store, stages: Vec::new(), duration: None };
+    let last = job.stop_after.unwrap_or(Stage::Video);
+    let mut planner = Planner { job, store, pace: Pace::load(store), stages: Vec::new(), duration: None };
     planner.walk()?;
+    if last >= Stage::Images {
+        planner.decide_images()?;
+    }
     let Planner { mut stages, duration, .. } = planner;
-    for stage in Stage::ALL.into_iter().filter(|&stage| job.stop_after.is_none_or(|last| stage <= last)) {
+    for stage in Stage::ALL {
         if !stages.iter().any(|planned: &PlannedStage| planned.stage == stage) {
-            stages.push(PlannedStage { stage, cached: None, notes: Vec::new() });
+            stages.push(PlannedStage { stage, cached: None, notes: Vec::new(), seconds: None });
         }
     }
-    stages.retain(|planned| job.stop_after.is_none_or(|last| planned.stage <= last));
-    Ok(Plan { script: job.name.clone(), stages, duration })
+    stages.retain(|planned| planned.stage <= last);
+    stages.sort_by_key(|planned| planned.stage);
+    let platform = &job.pipeline.platform;
+    let bits = (platform.video.bitrate.value + platform.audio.bitrate.value) as f64;
+    let bytes = duration.filter(|_| last == Stage::Video).map(|seconds| (bits * seconds / 8.0) as u64);
+    Ok(Plan { script: job.name.clone(), stages, duration, bytes })
 }
 
 struct Planner<'a> {
     job: &'a Job,
     store: &'a Store,
+    pace: Pace,
     stages: Vec<PlannedStage>,
     duration: Option<f64>,
 }
@@ -104,17 +117,39 @@ impl Planner<'_> {
         look: impl FnOnce(&Context<'_>) -> Result<Cached, stages::Error>,
     ) -> Result<bool, (Stage, stages::Error)> {
         let (cached, notes) = self.with(stage, |ctx| look(ctx))?;
-        self.stages.push(PlannedStage { stage, cached: Some(cached), notes });
+        let left = (cached.steps - cached.hits) as u64;
+        let fps = self.job.pipeline.video.frame_rate.fps();
+        let units = match (stage, self.duration) {
+            (Stage::Video, Some(seconds)) => left * (seconds * fps).ceil() as u64,
+            _ => left,
+        };
+        let seconds = self.pace.estimate(self.job, stage, units);
+        self.stages.push(PlannedStage { stage, cached: Some(cached), notes, seconds });
         Ok(cached.complete())
     }
 
     /// A stage that costs nothing worth keeping.
     fn free(&mut self, stage: Stage) {
-        self.stages.push(PlannedStage {
-            stage,
-            cached: Some(Cached { steps: 0, hits: 0 }),
-            notes: Vec::new(),
-        });
+        let cached = Some(Cached { steps: 0, hits: 0 });
+        self.stages.push(PlannedStage { stage, cached, notes: Vec::new(), seconds: Some(0.0) });
+    }
+
+    /// Device, size and memory are decided whether or not the scenes are known; where every picture lies
+    /// in the store nothing is.
+    fn decide_images(&mut self) -> Result<(), (Stage, stages::Error)> {
+        let known = self.stages.iter().position(|planned| planned.stage == Stage::Images);
+        if known.is_some_and(|at| self.stages[at].cached.is_some_and(Cached::complete)) {
+            return Ok(());
+        }
+        let ((), notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
+        match known {
+            Some(at) => self.stages[at].notes = notes,
+            None => {
+                let planned = PlannedStage { stage: Stage::Images, cached: None, notes, seconds: None };
+                self.stages.push(planned);
+            }
+        }
+        Ok(())
     }
 
     /// Takes a stage's output, which is at hand: in the store, or cheap.

@@ -187,9 +187,9 @@ fn blur_rows(values: &mut [u8], width: usize, radius: usize) {
     for row in values.chunks_exact_mut(width) {
         source.copy_from_slice(row);
         let mut sum: u32 = source.iter().take(radius).map(|&v| u32::from(v)).sum();
-        for x in 0..width {
+        for (x, mean) in row.iter_mut().enumerate() {
             sum += u32::from(source.get(x + radius).copied().unwrap_or(0));
-            row[x] = ((sum + window / 2) / window) as u8;
+            *mean = ((sum + window / 2) / window) as u8;
             sum -= u32::from(x.checked_sub(radius).map_or(0, |first| source[first]));
         }
     }

@@ -81,7 +81,7 @@ pub(super) struct Block {
 /// The height of capitals in the built-in font, in em.
 pub(super) const CAPITALS: f32 = 0.727;
 /// Text smaller than this share of the size asked for is rather set in one line more.
-const WORTH_A_LINE: f32 = 0.8;
+const WORTH_A_LINE: f32 = 0.97;
 /// Anti-aliasing and rounding, in pixels on each side.
 const ROUNDING: f32 = 2.0;
 

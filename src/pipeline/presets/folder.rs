@@ -2,7 +2,7 @@
 
 use include_dir::{Dir, include_dir};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -160,12 +160,14 @@ impl Presets {
                 entries.flatten().map(|entry| entry.path()).filter(|p| is_yaml(p)).collect();
             paths.sort();
             for path in paths {
-                let key = (family, stem(&path));
-                if self.found.contains_key(&key) {
-                    let what = format!("`{}`: the name `{}` is taken", path.display(), key.1);
-                    problems.push(Problem::new(what).help("rename the file"));
-                } else {
-                    self.found.insert(key, Origin::file(path));
+                match self.found.entry((family, stem(&path))) {
+                    Entry::Occupied(taken) => {
+                        let what = format!("`{}`: the name `{}` is taken", path.display(), taken.key().1);
+                        problems.push(Problem::new(what).help("rename the file"));
+                    }
+                    Entry::Vacant(free) => {
+                        free.insert(Origin::file(path));
+                    }
                 }
             }
         }

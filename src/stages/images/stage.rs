@@ -49,6 +49,16 @@ pub fn cached(pipeline: &Pipeline, scenes: &[Scene], ctx: &Context<'_>) -> Resul
     Ok(Cached { steps: scenes.len(), hits })
 }
 
+/// Says on which device, at which size and in how much memory pictures would be drawn, as
+/// [`Context::note`]s; loads no weight.
+///
+/// # Errors
+/// When the model or the device is missing, the size cannot be drawn, or memory is too small.
+pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<(), Error> {
+    let plan = Plan::new(pipeline, ctx)?;
+    Painter::open(&plan, ctx).map(drop)
+}
+
 /// Draws one picture, smaller and smaller while memory runs out.
 fn draw<'a>(
     plan: &'a Plan<'a>,

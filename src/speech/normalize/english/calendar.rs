@@ -162,7 +162,7 @@ pub(super) fn month_name(context: &Context<'_>) -> Option<String> {
     let numeric =
         |word: Option<&str>| word.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let day_before = context.previous().is_some_and(|previous| day(previous).is_some());
-    if day_before && !matches!(context.before_previous().and_then(month), Some(_)) {
+    if day_before && context.before_previous().and_then(month).is_none() {
         return Some(format!("of {name}"));
     }
     let short = name != context.core();

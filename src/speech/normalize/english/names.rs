@@ -109,9 +109,7 @@ fn is_domain(host: &str) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
     let plain =
         |label: &&str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    labels.len() > 1
-        && labels.iter().all(|l| plain(&l))
-        && labels.last().is_some_and(|end| ENDINGS.contains(end))
+    labels.len() > 1 && labels.iter().all(plain) && labels.last().is_some_and(|end| ENDINGS.contains(end))
 }
 
 /// Spells out an address: `example.com/a-b` is `example dot com slash a dash b`.
