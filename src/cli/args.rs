@@ -4,7 +4,11 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use crate::{stages::Stage, store::Store};
+use crate::{
+    pipeline::{Problems, split_set},
+    stages::Stage,
+    store::Store,
+};
 
 /// What a pipeline is made of: its file and what is said over it.
 #[derive(Debug, Clone, Default, Args)]
@@ -38,25 +42,22 @@ pub(crate) struct PipelineArgs {
 
 impl PipelineArgs {
     /// The flags as settings: where each was said, the path it sets, and the value.
-    pub(crate) fn sets(&self) -> Result<Vec<(String, String, String)>, String> {
-        let mut sets = Vec::new();
-        for (flag, path, value) in [
+    pub(crate) fn sets(&self) -> Result<Vec<(String, String, String)>, Problems> {
+        let flags = [
             ("--platform", "platform", &self.platform),
             ("--style", "style", &self.style),
             ("--voice", "narration.voice", &self.voice),
             ("--seed", "seed", &self.seed),
             ("--device", "memory.device", &self.device),
             ("--memory-budget", "memory.budget", &self.memory_budget),
-        ] {
-            if let Some(value) = value {
-                sets.push((flag.to_owned(), path.to_owned(), value.clone()));
-            }
-        }
+        ];
+        let said = flags.into_iter().filter_map(|(flag, path, value)| {
+            Some((flag.to_owned(), path.to_owned(), value.as_ref()?.clone()))
+        });
+        let mut sets: Vec<_> = said.collect();
         for set in &self.sets {
-            let (path, value) = set.split_once('=').ok_or_else(|| {
-                format!("`--set {set}` has no `=`: write PATH=VALUE, for example --set video.quality=high")
-            })?;
-            sets.push((format!("--set {path}"), path.trim().to_owned(), value.to_owned()));
+            let (path, value) = split_set(set)?;
+            sets.push(("--set".to_owned(), path, value));
         }
         Ok(sets)
     }

@@ -102,7 +102,8 @@ pub(crate) fn pipeline(
     script: Option<(&Source, &Script)>,
     output: &OutputArgs,
 ) -> Result<Pipeline, Failure> {
-    let sets = args.sets().map_err(|message| Failure::new(Exit::Usage, message))?;
+    let drawn = |exit| move |problems: Problems| Failure::drawn(exit, problems.draw(output.color.wanted()));
+    let sets = args.sets().map_err(drawn(Exit::Usage))?;
     let text = script.map(|(source, _)| String::from_utf8_lossy(&source.bytes));
     let request = pipeline::Request {
         pipeline: args.pipeline.as_deref(),
@@ -116,8 +117,7 @@ pub(crate) fn pipeline(
             .collect(),
         sets,
     };
-    pipeline::load(&request)
-        .map_err(|problems| Failure::drawn(Exit::Invalid, problems.draw(output.color.wanted())))
+    pipeline::load(&request).map_err(drawn(Exit::Invalid))
 }
 
 /// Everything of a video but the making.

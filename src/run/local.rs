@@ -7,7 +7,7 @@ use crate::{
     pipeline::Pipeline,
     stages::{self, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
     store::Store,
-    story::{Scene, Script, Still, Timeline},
+    story::{Scene, Script, Still, Time, Timeline},
 };
 
 #[cfg(feature = "video")]
@@ -138,6 +138,10 @@ impl Runner<'_> {
         if last == Stage::Narration {
             return Ok(());
         }
+        if last == Stage::Video {
+            check_length(pipeline, spoken.narration.duration)
+                .map_err(|error| Failed { stage: Stage::Narration, error })?;
+        }
 
         product.scenes = self.stage(
             Stage::Scenes,
@@ -263,6 +267,28 @@ impl Runner<'_> {
         self.records.push(record);
         Ok(output)
     }
+}
+
+/// Refuses a video that the platform would not take, before a picture is drawn for it.
+fn check_length(pipeline: &Pipeline, narration: Time) -> Result<(), stages::Error> {
+    let (limits, title) = (&pipeline.platform.duration, &pipeline.platform.title);
+    let seconds = narration.seconds();
+    let message = if seconds > limits.max.value {
+        format!(
+            "the narration lasts {seconds:.0} s, and {title} takes at most {} s ({}, {}): shorten the script, \
+             divide it, or speak faster with `--set narration.rate=1.2`",
+            limits.max.value, limits.max.source, limits.max.date
+        )
+    } else if seconds < limits.min.value {
+        format!(
+            "the narration lasts {seconds:.1} s, and {title} takes at least {} s ({}, {}): lengthen the script, \
+             or the silence after it with `--set narration.tail=3s`",
+            limits.min.value, limits.min.source, limits.min.date
+        )
+    } else {
+        return Ok(());
+    };
+    Err(stages::Error::new(stages::Kind::Invalid, "", message))
 }
 
 /// `1 scene`, `7 scenes`.

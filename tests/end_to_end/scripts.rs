@@ -82,6 +82,12 @@ fn a_paragraph_of_4000_words_is_cut_into_scenes() {
     let scenes = description["scenes"].as_array().unwrap();
     assert!(scenes.len() > 200, "{} scenes", scenes.len());
     assert!(!folder.join("long.mp4").exists());
+
+    // Longer than the platform takes: said before a picture is drawn.
+    let said = fail(shortform(&folder).args(words("generate long.md --draft -o long.mp4")), 3);
+    assert!(said.contains("TikTok takes at most 600 s"), "{said}");
+    assert!(!said.contains("images"), "{said}");
+    assert!(!folder.join("long.mp4").exists());
 }
 
 #[test]
