@@ -31,7 +31,8 @@ fn an_invalid_script_preset_or_pipeline_is_3() {
 #[test]
 fn something_missing_is_4() {
     let folder = folder("missing");
-    let generate = ["generate", "The sea is wide.", "-o", "sea.mp4"];
+    let generate =
+        ["generate", "The sea is wide, and nobody has ever seen the whole of it at once.", "-o", "sea.mp4"];
     let said = fail(shortform(&folder).args(generate).env("ORT_DYLIB_PATH", "/nonexistent"), 4);
     assert!(said.contains("just setup"), "{said}");
     let said = fail(shortform(&folder).args(generate).args(["--set", "images.model=nowhere"]), 4);
