@@ -16,7 +16,7 @@ test: (setup "--tests")
 
 # Print figures as ratios, both sides measured here and now
 bench: (setup "--tests")
-    cargo bench --locked
+    cargo bench --locked --bench figures
 
 # Format, lints and documentation
 check: setup
