@@ -62,10 +62,11 @@ TABLE: dict[str, tuple[str, str, str, str, dict[str, str], dict[str, Any]]] = {
 
 
 def tokenizers() -> None:
-    tokens.clip(PARTS / "tokenizer", tiny.CLIP_VOCABULARY, [ENGLISH] * 4)
-    tokens.clip(PARTS / "tokenizer-2", tiny.CLIP_VOCABULARY, [ENGLISH] * 4, pad="!")
-    made = tokens.t5(PARTS / "tokenizer-t5", 290, [ENGLISH] * 4, "identity", 512, False)
-    assert len(made) <= tiny.T5_VOCABULARY, len(made)
+    for name, pad in (("tokenizer", tokens.END), ("tokenizer-2", "!")):
+        made = tokens.clip(PARTS / name, tiny.CLIP_VOCABULARY, [ENGLISH] * 4, pad=pad)
+        assert len(made) == tiny.CLIP_VOCABULARY, len(made)
+    pieces = tokens.t5(PARTS / "tokenizer-t5", 290, [ENGLISH] * 4, "identity", 512, False)
+    assert len(pieces) <= tiny.T5_VOCABULARY, len(pieces)
 
 
 def copied(module: Any) -> Any:

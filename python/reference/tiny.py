@@ -64,7 +64,7 @@ def t5(width: int, seed: int) -> T5EncoderModel:
 
 def _unet(seed: int, width: int, **more: Any) -> UNet2DConditionModel:
     config: dict[str, Any] = dict(
-        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(8, 16), layers_per_block=1, cross_attention_dim=width, norm_num_groups=4,
+        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(4, 8), layers_per_block=1, cross_attention_dim=width, norm_num_groups=2,
         attention_head_dim=2, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"))
     return weights_of(UNet2DConditionModel(**{**config, **more}), seed, 0.8)
 
@@ -109,8 +109,8 @@ def transformer_sd3(later: bool) -> SD3Transformer2DModel:
 
 @cache
 def transformer_flux(guidance: bool) -> FluxTransformer2DModel:
-    model = FluxTransformer2DModel(patch_size=1, in_channels=64, num_layers=1, num_single_layers=2, attention_head_dim=16, num_attention_heads=2,
-                                   joint_attention_dim=32, pooled_projection_dim=16, guidance_embeds=guidance, axes_dims_rope=(4, 6, 6))
+    model = FluxTransformer2DModel(patch_size=1, in_channels=64, num_layers=1, num_single_layers=2, attention_head_dim=8, num_attention_heads=2,
+                                   joint_attention_dim=32, pooled_projection_dim=16, guidance_embeds=guidance, axes_dims_rope=(2, 2, 4))
     return weights_of(model, 28 if guidance else 27, 0.8)
 
 

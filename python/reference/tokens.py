@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import sentencepiece
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer, T5Tokenizer
 
+import byte_pairs
 from arrays import FIXTURES
 from corpus import EMOJI, ENGLISH, SENTENCES
 from prompts_of_words import prompts
 
 POCKET = FIXTURES.parents[2] / "assets/models/pocket/tokenizer"
 START, END = "<|startoftext|>", "<|endoftext|>"
-WORDS = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
 
 
 def letters() -> list[str]:
@@ -30,13 +29,7 @@ def letters() -> list[str]:
 
 def clip(folder: Path, size: int, texts: list[str], limit: int = 77, pad: str = END) -> CLIPTokenizer:
     """A vocabulary built as CLIP's is: bytes, bytes that end a word, merges, the two special tokens last."""
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(WORDS), "removed", invert=True),
-                                                 pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    trainer = trainers.BpeTrainer(vocab_size=size - 258, initial_alphabet=letters(), end_of_word_suffix="</w>", show_progress=False)
-    bpe.train_from_iterator(texts, trainer)
-    merges = json.loads(bpe.to_str())["model"]["merges"]
+    merges = byte_pairs.learn(byte_pairs.words(texts), size - 514)
     vocabulary = [*letters(), *(letter + "</w>" for letter in letters())]
     vocabulary += list(dict.fromkeys(token for token in map("".join, merges) if token not in set(vocabulary)))
     vocabulary += [START, END]
