@@ -88,8 +88,8 @@ def tidy(path: Path, kept: set[str], names: bool) -> None:
     short: dict[str, str] = {}
     rename = lambda name: name if name in kept or not name else short.setdefault(name, f"v{len(short)}")
     for node in model.graph.node:
-        if not names:
-            node.ClearField("name")
+        # Exporters that wrap nothing around the network write no `/module` in front.
+        node.name = node.name.replace("/module/", "/", 1) if names else ""
         node.input[:], node.output[:] = map(rename, node.input), map(rename, node.output)
     for tensor in model.graph.initializer:
         tensor.name = rename(tensor.name)
