@@ -88,8 +88,10 @@ def tidy(path: Path, kept: set[str], names: bool) -> None:
     short: dict[str, str] = {}
     rename = lambda name: name if name in kept or not name else short.setdefault(name, f"v{len(short)}")
     for node in model.graph.node:
-        # Exporters that wrap nothing around the network write no `/module` in front.
-        node.name = node.name.replace("/module/", "/", 1) if names else ""
+        if names:  # as exporters write them that wrap nothing around the network
+            node.name = node.name.replace("/module/", "/", 1)
+        else:
+            node.ClearField("name")
         node.input[:], node.output[:] = map(rename, node.input), map(rename, node.output)
     for tensor in model.graph.initializer:
         tensor.name = rename(tensor.name)
