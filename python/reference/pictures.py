@@ -70,7 +70,8 @@ def run(case: dict[str, Any], values: Arrays, pixels: Arrays, finals: dict[str, 
 def main() -> None:
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    values, pixels, told, finals = Arrays(np.float32), Arrays(np.uint8), [], {}
+    values, pixels, told = Arrays(np.float32), Arrays(np.uint8), []
+    finals: dict[str, torch.Tensor] = {}
     since = time.monotonic()
     chosen = [case for case in cases() if not sys.argv[1:] or any(case["name"].startswith(prefix) for prefix in sys.argv[1:])]
     for case in chosen:
