@@ -141,7 +141,7 @@ def sdxl() -> Iterator[Case]:
     yield text("empty", prompt="", negative_prompt=None)
     yield text("long", prompt=LONG)
     yield text("wide", width=128, height=64)
-    yield text("nine-sixteenths", width=144, height=256, steps=4, picture=True)
+    yield text("nine-sixteenths", width=144, height=256, steps=4)
     yield text("two", count=2, seed=12)
     yield text("latents", latents=True)
     for skip in (1, 0):
