@@ -40,7 +40,7 @@ pub(super) struct Manner {
     pub(super) clip_skip: Option<usize>,
 }
 
-/// Tokens that T5 reads of a prompt, as the pipelines of diffusers have it.
+/// Tokens that T5 reads of a prompt in Stable Diffusion 3 and in FLUX, as diffusers has it.
 const T5_TOKENS: (usize, usize) = (256, 512);
 
 /// The tokenizers and text encoders of one model.
@@ -100,7 +100,7 @@ impl Encoders {
         };
         let denoiser = model.part(PartKind::Denoiser)?;
         let joint = denoiser.config.as_ref().and_then(|config| config["joint_attention_dim"].as_u64());
-        let without_t5 = (clip[0].tokenizer.limit(), joint.unwrap_or(4096) as usize);
+        let without_t5 = (T5_TOKENS.0, joint.unwrap_or(4096) as usize);
         Ok(Self { model: model.clone(), options, clip, t5, without_t5 })
     }
 
@@ -139,10 +139,11 @@ impl Encoders {
             false => vec![Weighted { text: (*text).to_owned(), weight: 1.0 }],
         };
         let parts: Vec<Vec<Weighted>> = texts.iter().map(parts).collect();
-        let layer = self.layer(manner.clip_skip);
+        // As in diffusers, only the prompt itself is read at an earlier layer.
+        let layers = [self.layer(manner.clip_skip), self.layer(None)];
         let mut encoders = Vec::new();
         for clip in &mut self.clip {
-            encoders.push(clip.encode(&self.model, &self.options, &parts, chunked, layer)?);
+            encoders.push(clip.encode(&self.model, &self.options, &parts, chunked, layers)?);
         }
         let t5 = match &mut self.t5 {
             Some(t5) => t5.encode(&self.model, &self.options, &texts)?,
@@ -187,7 +188,7 @@ impl Encoders {
                 let pooled: Result<Vec<_>, _> =
                     clip.iter().map(|part| self.pooled(part.pooled.clone())).collect();
                 let pooled = pooled?;
-                let views: Vec<_> = pooled.iter().map(Array2::view).collect();
+                let views: Vec<_> = pooled.iter().map(|row| row.view()).collect();
                 Ok(Conditioning { hidden, pooled: Some(self.fit(concatenate(Axis(1), &views))?) })
             }
             Family::Flux => {
@@ -214,14 +215,15 @@ impl Encoders {
 }
 
 impl Clip {
-    /// The conditioning of each text: (1, tokens, width) and what is pooled of its first chunk.
+    /// The conditioning of the prompt and of the negative one, each at its layer: (1, tokens, width)
+    /// and what is pooled of the first chunk.
     fn encode(
         &mut self,
         model: &Model,
         options: &Options,
         texts: &[Vec<Weighted>],
         chunked: bool,
-        layer: Layer,
+        layers: [Layer; 2],
     ) -> Result<Vec<Conditioning>, Error> {
         let mut encoder = take(&mut self.encoder, model, self.kind, options)?;
         let cut = |parts: &[Weighted]| {
@@ -233,7 +235,7 @@ impl Clip {
         let most = chunks.iter().map(Vec::len).max().unwrap_or(1);
         let empty = self.tokenizer.chunks(&[]);
         let mut encoded = Vec::new();
-        for chunks in &mut chunks {
+        for (chunks, layer) in chunks.iter_mut().zip(layers) {
             while chunks.len() < most {
                 chunks.extend(empty.iter().cloned());
             }

@@ -12,7 +12,7 @@ use super::{Error, packing};
 /// What the denoiser is told beside latents and timestep: by the name of its input, one row for each
 /// row of the batch.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told {
+pub struct Told {
     rows: usize,
     of_rows: Vec<(&'static str, ArrayD<f32>)>,
     for_all: Vec<(&'static str, ArrayD<f32>)>,
@@ -20,22 +20,22 @@ pub(super) struct Told {
 
 impl Told {
     /// Nothing yet, for a batch of `rows`.
-    pub(super) fn rows(rows: usize) -> Self {
+    pub fn rows(rows: usize) -> Self {
         Self { rows, ..Self::default() }
     }
 
     /// Adds an input whose first dimension is the batch.
-    pub(super) fn each(&mut self, name: &'static str, values: ArrayD<f32>) {
+    pub fn each(&mut self, name: &'static str, values: ArrayD<f32>) {
         self.of_rows.push((name, values));
     }
 
     /// Adds an input that all rows share.
-    pub(super) fn all(&mut self, name: &'static str, values: ArrayD<f32>) {
+    pub fn all(&mut self, name: &'static str, values: ArrayD<f32>) {
         self.for_all.push((name, values));
     }
 
     /// How many rows.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.rows
     }
 
@@ -111,7 +111,7 @@ impl Denoiser {
     /// for each row of `told`; as many rows of the same shape.
     ///
     /// A network exported for one row at a time is run once a row.
-    pub(super) fn predict(
+    pub fn predict(
         &mut self,
         latents: &Array4<f32>,
         timestep: f32,
@@ -126,7 +126,7 @@ impl Denoiser {
         let answers: Result<Vec<_>, _> =
             (0..rows).map(|row| self.run(latents.clone(), timestep, &told.only(row))).collect();
         let answers = answers?;
-        let views: Vec<_> = answers.iter().map(Array4::view).collect();
+        let views: Vec<_> = answers.iter().map(|answer| answer.view()).collect();
         Ok(concatenate(Axis(0), &views).unwrap_or_else(|_| unreachable!("rows have one shape")))
     }
 

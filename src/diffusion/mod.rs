@@ -24,7 +24,7 @@ mod vae;
 mod weighting;
 
 pub use blank::{Blank, check};
-pub use denoiser::Denoiser;
+pub use denoiser::{Denoiser, Told};
 pub use error::Error;
 pub use footprint::demands;
 pub use geometry::{Geometry, LatentScale};

@@ -75,7 +75,7 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kept {
     /// Noise is added for this share of the steps, 0 ..= 1: 1 keeps nothing.
-    Strength(f32),
+    Strength(f64),
     /// It is still noisy as another model left it, with this share of the way behind it; nothing is added.
     DenoisingStart(f64),
 }
@@ -107,7 +107,7 @@ pub struct Request {
     /// The noise scheduler.
     pub scheduler: SchedulerKind,
     /// How much noise DDIM adds on its way, 0 ..= 1.
-    pub eta: f32,
+    pub eta: f64,
     /// Whose numbers the seed stands for.
     pub rng: Rng,
     /// Where the noise comes from.

@@ -13,11 +13,11 @@ use crate::{
 
 use super::{
     Denoiser, Error, Geometry, Kept, Noise, Options, Picture, Progress, Random, Reading, Request, Source,
-    Start, VaeDecoder, VaeEncoder, blank,
+    Start, Tokenizer, VaeDecoder, VaeEncoder, blank,
     conditioning::{Conditioning, Encoders, Manner},
     denoiser::Told,
     guidance, packing,
-    schedulers::{Config, Schedule, Scheduler, SchedulerError, Spacing, scheduler},
+    schedulers::{self, Config, Schedule, Scheduler, SchedulerError, scheduler},
 };
 
 /// A text-to-image model, ready to draw.
@@ -89,6 +89,11 @@ impl TextToImage {
     /// The measures of the model.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// CLIP's tokenizer, the first if there are two.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        self.encoders.tokenizer()
     }
 
     /// How many tokens at the end of `prompt` the model will not see.
@@ -197,7 +202,7 @@ impl TextToImage {
         let hidden: Vec<_> = rows.iter().map(|row| row.hidden.view()).collect();
         told.each("encoder_hidden_states", stack(&hidden)?.into_dyn());
         let pooled: Vec<ArrayView2<f32>> =
-            rows.iter().filter_map(|row| row.pooled.as_ref().map(Array2::view)).collect();
+            rows.iter().filter_map(|row| Some(row.pooled.as_ref()?.view())).collect();
         if !pooled.is_empty() {
             let name = match self.model.family {
                 Family::StableDiffusionXl => "text_embeds",
@@ -239,13 +244,17 @@ impl TextToImage {
         let patches = (height / 2) * (width / 2);
         let steps = request.inference_steps;
         let mut schedule = Schedule::new(steps);
-        schedule.eta = f64::from(request.eta);
+        schedule.eta = request.eta;
         schedule.denoising_end = request.denoising_end;
-        match request.start {
-            Start::Given(_, Kept::Strength(strength)) => schedule.strength = Some(f64::from(strength)),
-            Start::Given(_, Kept::DenoisingStart(start)) => schedule.denoising_start = Some(start),
-            Start::Noise => {}
-        }
+        let flows = matches!(self.model.family, Family::StableDiffusion3 | Family::Flux);
+        schedule.start = match request.start {
+            Start::Noise => schedulers::Start::Noise,
+            Start::Given(_, Kept::Strength(strength)) if flows => {
+                schedulers::Start::StrengthRoundedUp(strength)
+            }
+            Start::Given(_, Kept::Strength(strength)) => schedulers::Start::Strength(strength),
+            Start::Given(_, Kept::DenoisingStart(start)) => schedulers::Start::At(start),
+        };
         match self.model.family {
             Family::Flux => {
                 let last = 1.0 / steps as f64;
@@ -253,8 +262,8 @@ impl TextToImage {
                 schedule.sigmas = Some((0..steps).map(at).collect());
                 schedule.mu = Some(self.scheduler.mu(patches));
             }
-            Family::StableDiffusion3 => {
-                schedule.mu = self.scheduler.dynamic_shifting.then(|| self.scheduler.mu(patches));
+            Family::StableDiffusion3 if self.scheduler.flag("use_dynamic_shifting") == Some(true) => {
+                schedule.mu = Some(self.scheduler.mu(patches));
             }
             _ => {}
         }
@@ -384,18 +393,20 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
         });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
-    if model.family != Family::StableDiffusion {
+    let index = model.json("model_index.json")?.unwrap_or_default();
+    let consistency = index["_class_name"].as_str().is_some_and(|class| class.starts_with("LatentConsistency"));
+    if model.family != Family::StableDiffusion || consistency {
         return Ok(config);
     }
-    let leading = matches!(config.spacing, None | Some(Spacing::Leading));
-    if config.steps_offset != 1 && leading {
-        notes
-            .push(format!("scheduler: steps_offset 1 instead of {}, as diffusers does", config.steps_offset));
+    let offset = config.number("steps_offset").unwrap_or(0.0);
+    if offset != 1.0 && matches!(config.text("timestep_spacing"), None | Some("leading")) {
+        notes.push(format!("scheduler: steps_offset 1 instead of {offset}, as diffusers does"));
     }
-    if json.get("clip_sample").and_then(serde_json::Value::as_bool) == Some(true) {
+    if config.flag("clip_sample") == Some(true) {
         notes.push("scheduler: clip_sample off, as diffusers does".to_owned());
     }
-    (config.steps_offset, config.clip) = (1, None);
+    config.set("steps_offset", 1);
+    config.set("clip_sample", false);
     Ok(config)
 }
 
