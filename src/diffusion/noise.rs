@@ -46,6 +46,16 @@ impl Generator {
         y ^ (y >> 18)
     }
 
+    /// Standard normal noise like `torch.randn(shape, generator=generator)`, row-major; what is
+    /// drawn next goes on from there.
+    pub fn standard_normal<D: Dimension, S: ShapeBuilder<Dim = D>>(&mut self, shape: S) -> Array<f32, D> {
+        let mut noise = Array::zeros(shape);
+        let mut values = vec![0.0; noise.len()];
+        fill(&mut values, self);
+        noise.iter_mut().zip(values).for_each(|(to, from)| *to = from);
+        noise
+    }
+
     /// Uniform in [0, 1), 24 bits.
     fn uniform_f32(&mut self) -> f32 {
         (self.next_u32() & ((1 << 24) - 1)) as f32 / (1u32 << 24) as f32
@@ -61,12 +71,7 @@ impl Generator {
 /// Standard normal noise like `torch.randn(shape, generator=torch.Generator().manual_seed(seed))`
 /// on a CPU with AVX2, which is what people's seeds were made on; row-major.
 pub fn standard_normal<D: Dimension, S: ShapeBuilder<Dim = D>>(shape: S, seed: u64) -> Array<f32, D> {
-    let mut generator = Generator::new(seed);
-    let mut noise = Array::zeros(shape);
-    let mut values = vec![0.0; noise.len()];
-    fill(&mut values, &mut generator);
-    noise.iter_mut().zip(values).for_each(|(to, from)| *to = from);
-    noise
+    Generator::new(seed).standard_normal(shape)
 }
 
 /// `at::native::normal_` of PyTorch 2: from 16 values on in blocks of 16, the last block drawn
