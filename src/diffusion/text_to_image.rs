@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Denoiser, Error, Geometry, TextEncoder, Tokenizer, VaeDecoder, blank, guidance, noise,
-    schedulers::{Config, Spacing, scheduler},
+    schedulers::{Config, Schedule, scheduler},
 };
 
 /// Where it runs and what stays loaded.
@@ -38,7 +38,7 @@ pub enum Noise {
     /// count, there and here.
     Seed(Seed),
     /// Given: standard normal, (1, channels, height / factor, width / factor), before the
-    /// multiplication by the scheduler's initial sigma.
+    /// multiplication by the scheduler's initial sigma. What a scheduler adds later is of seed 0.
     Latents(Array4<f32>),
 }
 
@@ -180,9 +180,12 @@ impl TextToImage {
         hidden: &Array3<f32>,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Array4<f32>, Error> {
-        let mut scheduler = scheduler(request.scheduler, &self.scheduler, request.inference_steps)
+        let schedule = Schedule::new(request.inference_steps);
+        let mut scheduler = scheduler(request.scheduler, &self.scheduler, &schedule)
             .map_err(|e| scheduler_error(&self.model, e))?;
-        let mut latents = self.start(request)? * scheduler.init_noise_sigma();
+        let (noise, mut generator) = self.start(request)?;
+        let mut latents = noise * scheduler.init_noise_sigma();
+        let shape = latents.dim();
         let timesteps = scheduler.timesteps().to_vec();
         let total = timesteps.len();
         let mut report = |step| match progress(Progress { step, total }) {
@@ -199,7 +202,8 @@ impl TextToImage {
                 let shown = guidance::repeat(shown.view(), hidden.dim().0);
                 let predicted = denoiser.predict(&shown, timestep, hidden)?;
                 let predicted = guidance::combine(predicted, request.guidance_scale);
-                latents = scheduler.step(&predicted, step, &latents);
+                let mut noise = || generator.standard_normal(shape);
+                latents = scheduler.step(&predicted, step, &latents, &mut noise);
                 report(step + 1)?;
             }
             Ok(blank::latents_are_numbers(&latents)?)
@@ -208,7 +212,8 @@ impl TextToImage {
         drawn.map(|()| latents)
     }
 
-    fn start(&self, request: &Request) -> Result<Array4<f32>, Error> {
+    /// The noise to start from, and the generator that makes what schedulers add later.
+    fn start(&self, request: &Request) -> Result<(Array4<f32>, noise::Generator), Error> {
         if !self.geometry.fits(request.size) {
             return Err(Error::Size {
                 model: self.model.name.clone(),
@@ -219,8 +224,13 @@ impl TextToImage {
         }
         let expected = self.geometry.latent_shape(request.size);
         match &request.noise {
-            Noise::Seed(seed) => Ok(noise::standard_normal(expected, seed.0)),
-            Noise::Latents(latents) if latents.shape() == expected => Ok(latents.clone()),
+            Noise::Seed(seed) => {
+                let mut generator = noise::Generator::new(seed.0);
+                Ok((generator.standard_normal(expected), generator))
+            }
+            Noise::Latents(latents) if latents.shape() == expected => {
+                Ok((latents.clone(), noise::Generator::new(0)))
+            }
             Noise::Latents(latents) => Err(Error::Latents { found: latents.shape().to_vec(), expected }),
         }
     }
@@ -258,15 +268,16 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
         });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
-    let leading = matches!(config.spacing, None | Some(Spacing::Leading));
-    if config.steps_offset != 1 && leading {
-        notes
-            .push(format!("scheduler: steps_offset 1 instead of {}, as diffusers does", config.steps_offset));
+    let leading = matches!(config.text("timestep_spacing"), None | Some("leading"));
+    let offset = config.number("steps_offset").unwrap_or(0.0);
+    if offset != 1.0 && leading {
+        notes.push(format!("scheduler: steps_offset 1 instead of {offset}, as diffusers does"));
     }
     if json.get("clip_sample").and_then(serde_json::Value::as_bool) == Some(true) {
         notes.push("scheduler: clip_sample off, as diffusers does".to_owned());
     }
-    (config.steps_offset, config.clip) = (1, None);
+    config.set("steps_offset", 1);
+    config.set("clip_sample", false);
     Ok(config)
 }
 

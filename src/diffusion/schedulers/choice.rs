@@ -3,8 +3,8 @@
 use crate::story::SchedulerKind;
 
 use super::{
-    Config, Ddim, Ddpm, DpmSolver, Euler, EulerAncestral, FlowMatchEuler, Heun, Lcm, Pndm, Schedule, Scheduler,
-    SchedulerError, UniPc,
+    Config, Ddim, Ddpm, DpmSolver, Euler, EulerAncestral, FlowMatchEuler, Heun, Lcm, Pndm, Schedule,
+    Scheduler, SchedulerError, UniPc,
 };
 
 const FLOW: &str = "FlowMatchEulerDiscreteScheduler";
@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn a_scheduler_that_does_not_fit_the_model_is_refused() {
         let unknown = error(SchedulerKind::Auto, "DEISMultistepScheduler");
-        assert!(unknown.contains("DEISMultistepScheduler") && unknown.contains("`ddim` or `euler`"), "{unknown}");
+        assert!(
+            unknown.contains("DEISMultistepScheduler") && unknown.contains("`ddim` or `euler`"),
+            "{unknown}"
+        );
         assert!(error(SchedulerKind::Euler, FLOW).contains("`flow-match-euler` or `auto`"));
         assert!(error(SchedulerKind::FlowMatchEuler, "DDIMScheduler").contains("no flow"));
     }

@@ -117,7 +117,8 @@ impl Config {
     pub fn read(json: &Value) -> Result<Self, SchedulerError> {
         let object = json.as_object().ok_or_else(|| SchedulerError("is not a JSON object".into()))?;
         // What its writer marked as its class's own defaults is no wish of anybody's.
-        let defaults = object.get("_use_default_values").and_then(Value::as_array).cloned().unwrap_or_default();
+        let defaults =
+            object.get("_use_default_values").and_then(Value::as_array).cloned().unwrap_or_default();
         let unmarked = |key: &str| !defaults.iter().any(|name| name.as_str() == Some(key));
         let fields = object.iter().filter(|(key, _)| unmarked(key));
         let config = Self { fields: fields.map(|(key, value)| (key.clone(), value.clone())).collect() };
@@ -130,7 +131,9 @@ impl Config {
                 }
                 None if key.starts_with('_') || key == "solver_p" || OTHERS.contains(&key.as_str()) => {}
                 None => {
-                    return Err(SchedulerError(format!("`{key}` is not a field of any scheduler known here")));
+                    return Err(SchedulerError(format!(
+                        "`{key}` is not a field of any scheduler known here"
+                    )));
                 }
             }
         }

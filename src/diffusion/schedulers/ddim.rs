@@ -96,7 +96,8 @@ impl Scheduler for Ddim {
                 (Zip::from(predicted).and(latents).map_collect(clean), predicted.clone())
             }
             Prediction::Sample | Prediction::Flow => {
-                let epsilon = |&predicted: &f32, &latent: &f32| (latent - step.signal * predicted) / step.noise;
+                let epsilon =
+                    |&predicted: &f32, &latent: &f32| (latent - step.signal * predicted) / step.noise;
                 (predicted.clone(), Zip::from(predicted).and(latents).map_collect(epsilon))
             }
             Prediction::Velocity => (

@@ -162,7 +162,9 @@ fn levels(config: &Config, schedule: &Schedule) -> Result<(Vec<f32>, Vec<f32>), 
     let shift = flow_shift(config, schedule)?;
     let mut timesteps = match schedule.timesteps.as_deref() {
         Some(given) if given.is_empty() || curve.is_some() || flag("use_lu_lambdas") || flow => {
-            let message = format!("the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file");
+            let message = format!(
+                "the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file"
+            );
             return Err(SchedulerError(message));
         }
         Some(given) => given.iter().map(|timestep| timestep.trunc()).collect(),

@@ -36,7 +36,8 @@ impl Euler {
         };
         if continuous {
             if schedule.timesteps.is_some() {
-                let message = "timesteps are given, which a continuous `timestep_type` does not take: expected none";
+                let message =
+                    "timesteps are given, which a continuous `timestep_type` does not take: expected none";
                 return Err(SchedulerError(message.into()));
             }
             whole = all[..all.len() - 1].iter().map(|&sigma| 0.25 * sigmas::ln(sigma)).collect();
@@ -71,17 +72,21 @@ fn levels(
             return Err(SchedulerError("sigmas and timesteps are both given: expected one of them".into()));
         }
         (Some(given), None) if given.len() < 2 => {
-            let message = format!("the sigmas given are {given:?}, expected two or more, the last where it ends");
+            let message =
+                format!("the sigmas given are {given:?}, expected two or more, the last where it ends");
             return Err(SchedulerError(message));
         }
         (Some(given), None) => {
             let given: Vec<f32> = given.iter().map(|&sigma| sigma as f32).collect();
-            let timestep =
-                |&sigma: &f32| sigmas::timestep_of_log(f64::from(sigmas::ln(sigma.max(1e-10))), &logs) as f32;
+            let timestep = |&sigma: &f32| {
+                sigmas::timestep_of_log(f64::from(sigmas::numpy_ln(sigma.max(1e-10))), &logs) as f32
+            };
             return Ok((given[..given.len() - 1].iter().map(timestep).collect(), given));
         }
         (None, Some(given)) if curve.is_some() || given.is_empty() => {
-            let message = format!("the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file");
+            let message = format!(
+                "the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file"
+            );
             return Err(SchedulerError(message));
         }
         (None, Some(given)) => given.clone(),

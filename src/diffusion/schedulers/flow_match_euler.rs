@@ -89,7 +89,8 @@ fn levels(config: &Config, schedule: &Schedule) -> Result<Vec<f64>, SchedulerErr
     };
     match (config.flag("use_dynamic_shifting").unwrap_or(false), schedule.mu) {
         (true, None) => {
-            let message = "no `mu` is given, which `use_dynamic_shifting` expects: it comes of the picture's size";
+            let message =
+                "no `mu` is given, expected one with `use_dynamic_shifting`: it comes of the picture's size";
             return Err(SchedulerError(message.into()));
         }
         (true, Some(mu)) => sigmas.iter_mut().for_each(|sigma| *sigma = time_shift.apply(mu, *sigma, narrow)),

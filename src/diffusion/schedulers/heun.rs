@@ -42,8 +42,9 @@ impl Heun {
         let curve = Curve::of(config)?;
         let mut timesteps: Vec<f64> = match &schedule.timesteps {
             Some(given) if curve.is_some() || given.is_empty() => {
-                let message =
-                    format!("the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file");
+                let message = format!(
+                    "the timesteps given are {given:?}, expected some, and no spacing of sigmas in the file"
+                );
                 return Err(SchedulerError(message));
             }
             Some(given) => given.clone(),
@@ -106,11 +107,13 @@ impl Scheduler for Heun {
             .and(latents)
             .map_collect(|&predicted, &latent| prediction.clean(predicted, latent, sigma));
         let clean = self.bound.apply(clean);
-        let derivative = Zip::from(latents).and(&clean).map_collect(|&latent, &clean| (latent - clean) / sigma);
+        let derivative =
+            Zip::from(latents).and(&clean).map_collect(|&latent, &clean| (latent - clean) / sigma);
         match self.half.take() {
             None => {
                 let width = self.sigmas[call + 1] - sigma;
-                let next = Zip::from(latents).and(&derivative).map_collect(|&latent, &way| latent + way * width);
+                let next =
+                    Zip::from(latents).and(&derivative).map_collect(|&latent, &way| latent + way * width);
                 self.half = Some(Half { latents: latents.clone(), derivative, width });
                 next
             }

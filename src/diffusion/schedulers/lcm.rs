@@ -80,7 +80,9 @@ fn timesteps(config: &Config, schedule: &Schedule) -> Result<Vec<f32>, Scheduler
     let train = config.train_steps();
     let distilled = config.number("original_inference_steps").unwrap_or(50.0);
     if !(1.0..=train as f64).contains(&distilled) {
-        let message = format!("`original_inference_steps` is {distilled}, expected 1 to {train}, the steps of the training");
+        let message = format!(
+            "`original_inference_steps` is {distilled}, expected 1 to {train}, the steps of the training"
+        );
         return Err(SchedulerError(message));
     }
     let distilled = distilled as usize;

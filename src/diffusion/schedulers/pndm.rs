@@ -163,7 +163,8 @@ fn second_twice(timesteps: &[i64]) -> Vec<i64> {
 fn runge_kutta(timesteps: &[i64], half: i64) -> Result<Vec<i64>, SchedulerError> {
     let Some(first) = timesteps.get(..4) else {
         let asked = timesteps.len();
-        let message = format!("{asked} inference steps are asked for, expected 4 or more without `skip_prk_steps`");
+        let message =
+            format!("{asked} inference steps are asked for, expected 4 or more without `skip_prk_steps`");
         return Err(SchedulerError(message));
     };
     let [a, b, c, d] = [first[0], first[1], first[2], first[3]];
@@ -196,9 +197,9 @@ impl Scheduler for Pndm {
             Prediction::Velocity => blend(step.signal, &predicted, step.noise, origin),
             _ => predicted,
         };
-        Zip::from(origin).and(&epsilon).map_collect(|&latent, &epsilon| {
-            step.latent * latent - step.difference * epsilon / step.divisor
-        })
+        Zip::from(origin)
+            .and(&epsilon)
+            .map_collect(|&latent, &epsilon| step.latent * latent - step.difference * epsilon / step.divisor)
     }
 
     fn add_noise(&self, clean: &Array4<f32>, noise: &Array4<f32>) -> Array4<f32> {

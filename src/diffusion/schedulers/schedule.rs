@@ -99,7 +99,9 @@ impl Schedule {
         match falls && inside {
             true => Ok(Some(given)),
             false => {
-                let message = format!("the timesteps given are {given:?}, expected falling ones from below {train_steps} to 0");
+                let message = format!(
+                    "the timesteps given are {given:?}, expected falling ones from below {train_steps} to 0"
+                );
                 Err(SchedulerError(message))
             }
         }

@@ -27,9 +27,9 @@ impl Curve {
         match (asked.next(), asked.next()) {
             (None, _) => Ok(None),
             (Some((_, curve)), None) => Ok(Some(curve)),
-            (Some((one, _)), Some((other, _))) => {
-                Err(SchedulerError(format!("`{one}` and `{other}` are both true, expected one of them at most")))
-            }
+            (Some((one, _)), Some((other, _))) => Err(SchedulerError(format!(
+                "`{one}` and `{other}` are both true, expected one of them at most"
+            ))),
         }
     }
 
@@ -47,7 +47,8 @@ impl Curve {
             Self::Beta => {
                 let sigma = |ramp: f64| {
                     let share = 1.0 - ramp;
-                    let quantile = if share > 0.0 && share < 1.0 { inv_beta_reg(0.6, 0.6, share) } else { share };
+                    let quantile =
+                        if share > 0.0 && share < 1.0 { inv_beta_reg(0.6, 0.6, share) } else { share };
                     min + quantile * (max - min)
                 };
                 linspace(0.0, 1.0, count).into_iter().map(sigma).collect()
@@ -58,12 +59,36 @@ impl Curve {
 
 /// The sigma of each training step, out of its share of signal.
 pub(super) fn trained(signal: &[f32]) -> Vec<f32> {
-    signal.iter().map(|signal| ((1.0 - signal) / signal).sqrt()).collect()
+    let sigma = |&signal: &f32| match (1.0 - signal) / signal {
+        // All but halfway between two floats. PyTorch takes the upper one; from sigmas as large
+        // as this, the other would be seen in the picture's third digit.
+        16_777_215.0 => 4096.0,
+        square => square.sqrt(),
+    };
+    signal.iter().map(sigma).collect()
 }
 
 /// Their logarithms.
 pub(super) fn logarithms(sigmas: &[f32]) -> Vec<f32> {
-    sigmas.iter().map(|&sigma| ln(sigma)).collect()
+    sigmas.iter().map(|&sigma| numpy_ln(sigma)).collect()
+}
+
+/// The logarithm in 32-bit floats as numpy's vectorised code has it, a quotient of polynomials
+/// with up to three bits of error: timesteps are found between such logarithms, and cut to whole
+/// numbers. x > 0, not subnormal.
+pub(super) fn numpy_ln(x: f32) -> f32 {
+    const ABOVE: [f32; 6] = [0.025_899_792, 0.380_883_77, 1.480_000_6, 2.112_677_6, 1.0, 0.0];
+    const BELOW: [f32; 6] = [0.005_875_095_4, 0.154_647_64, 0.986_494_3, 2.453_006, 2.612_677_5, 1.0];
+    let bits = x.to_bits();
+    let mut exponent = (bits >> 23) as f32 - 126.0;
+    let mut x = f32::from_bits((bits & 0x007f_ffff) | 0.5f32.to_bits());
+    if x <= std::f32::consts::FRAC_1_SQRT_2 {
+        exponent -= 1.0;
+        x += x;
+    }
+    let x = x - 1.0;
+    let polynomial = |terms: [f32; 6]| terms[1..].iter().fold(terms[0], |sum, &term| sum.mul_add(x, term));
+    exponent.mul_add(std::f32::consts::LN_2, polynomial(ABOVE) / polynomial(BELOW))
 }
 
 /// `np.interp` over whole positions: constant outside.

@@ -33,9 +33,7 @@ impl Spacing {
         match self {
             Self::Leading => leading(train / inference_steps, inference_steps, config),
             Self::Trailing => trailing(train, train, inference_steps),
-            Self::Linspace => {
-                linspace(0.0, train as f64 - 1.0, inference_steps).into_iter().rev().collect()
-            }
+            Self::Linspace => linspace(0.0, train as f64 - 1.0, inference_steps).into_iter().rev().collect(),
         }
     }
 

@@ -71,7 +71,8 @@ impl UniPc {
         let calls = schedule.cut(&whole, config.train_steps(), 1)?;
         let step = |index: usize| {
             let level = |index: usize| Level::of(all[index], flow);
-            let most = if lower { (solver_order as usize).min(whole.len() - index) } else { solver_order as usize };
+            let most =
+                if lower { (solver_order as usize).min(whole.len() - index) } else { solver_order as usize };
             let order = most.min(index - calls.start + 1);
             let predictions: Vec<Level> = (0..order).map(|back| level(index - back)).collect();
             let terms = Terms::new(width, clean, level(index + 1), &predictions);
@@ -115,7 +116,9 @@ impl UniPc {
             };
         }
         self.bound.apply(match self.prediction {
-            Prediction::Epsilon => both.map_collect(|&predicted, &latent| (latent - sigma * predicted) / alpha),
+            Prediction::Epsilon => {
+                both.map_collect(|&predicted, &latent| (latent - sigma * predicted) / alpha)
+            }
             Prediction::Sample => predicted.clone(),
             Prediction::Velocity => blend(alpha, latents, -sigma, predicted),
             Prediction::Flow => both.map_collect(|&predicted, &latent| latent - sigma * predicted),
@@ -158,7 +161,8 @@ fn levels(config: &Config, schedule: &Schedule) -> Result<(Vec<f32>, Vec<f32>), 
     let (flow, dynamic) = (flag("use_flow_sigmas"), flag("use_dynamic_shifting"));
     let spacing = Spacing::of(config, Spacing::Linspace)?;
     if dynamic && schedule.mu.is_none() {
-        let message = "no `mu` is given, which `use_dynamic_shifting` expects: it comes of the picture's size";
+        let message =
+            "no `mu` is given, expected one with `use_dynamic_shifting`: it comes of the picture's size";
         return Err(SchedulerError(message.into()));
     }
     let mut end = f64::from(sigmas::last(config, &trained)?);
