@@ -1,38 +1,83 @@
 //! How much noise there is at each step of the training.
 
-use super::Config;
+use super::{Config, SchedulerError};
 
-/// How the variance of the noise grows over the training steps.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BetaSchedule {
-    /// From start to end in equal steps.
-    Linear(f64, f64),
-    /// The same for the square roots: what latent diffusion is trained with.
-    ScaledLinear(f64, f64),
-    /// Glide's cosine.
-    Cosine,
-    /// Written out.
-    Trained(Vec<f32>),
+/// What a scheduler assumes of the training where the file says nothing.
+pub(super) struct Training {
+    start: f64,
+    end: f64,
+    schedule: &'static str,
+    /// Schedules beyond those all know.
+    also: &'static [&'static str],
+}
+
+impl Training {
+    /// What most assume.
+    pub(super) const USUAL: Self = Self { start: 0.0001, end: 0.02, schedule: "linear", also: &[] };
+    /// As [`USUAL`](Self::USUAL), and DDPM knows two more schedules.
+    pub(super) const DDPM: Self = Self { also: &["laplace", "sigmoid"], ..Self::USUAL };
+    /// Heun's range is Stable Diffusion's, and it knows one more schedule.
+    pub(super) const HEUN: Self = Self { start: 0.00085, end: 0.012, schedule: "linear", also: &["exp"] };
+    /// Stable Diffusion's.
+    pub(super) const LCM: Self = Self { schedule: "scaled_linear", also: &[], ..Self::HEUN };
 }
 
 /// The share of signal in the variance at each training step, `alphas_cumprod` of diffusers: in
-/// 32-bit floats, the product summed up in 64, as PyTorch's `cumprod` does.
-pub(super) fn signal(config: &Config) -> Vec<f32> {
-    let steps = config.train_steps;
-    let mut betas = match &config.betas {
-        BetaSchedule::Linear(start, end) => linspace(*start as f32, *end as f32, steps),
-        BetaSchedule::ScaledLinear(start, end) => {
-            let mut roots = linspace(start.sqrt() as f32, end.sqrt() as f32, steps);
-            roots.iter_mut().for_each(|root| *root *= *root);
-            roots
+/// 32-bit floats, the product summed up in 64, as PyTorch's `cumprod` does. `rescalable`: whether
+/// the scheduler looks at `rescale_betas_zero_snr`.
+pub(super) fn signal(
+    config: &Config,
+    training: &Training,
+    rescalable: bool,
+) -> Result<Vec<f32>, SchedulerError> {
+    let steps = config.train_steps();
+    let start = config.number("beta_start").unwrap_or(training.start);
+    let end = config.number("beta_end").unwrap_or(training.end);
+    let schedule = config.text("beta_schedule").unwrap_or(training.schedule);
+    let betas = match (config.numbers("trained_betas"), schedule) {
+        (Some(betas), _) => betas.into_iter().map(|beta| beta as f32).collect(),
+        (None, "linear") => linspace(start as f32, end as f32, steps),
+        (None, "scaled_linear") => {
+            let roots = linspace(start.sqrt() as f32, end.sqrt() as f32, steps);
+            roots.into_iter().map(|root| root * root).collect()
         }
-        BetaSchedule::Cosine => cosine(steps),
-        BetaSchedule::Trained(betas) => betas.clone(),
+        (None, "squaredcos_cap_v2") => capped(steps, cosine),
+        (None, other) if !training.also.contains(&other) => {
+            let known = ["linear", "scaled_linear", "squaredcos_cap_v2"];
+            return Err(config.wrong("beta_schedule", &[&known, training.also].concat()));
+        }
+        (None, "laplace") => capped(steps, laplace),
+        (None, "exp") => capped(steps, |t| (t * -12.0).exp()),
+        (None, _) => {
+            let logistic = |x: f32| (1.0 / (1.0 + f64::from(-x).exp())) as f32;
+            let beta = |x| logistic(x) * (end - start) as f32 + start as f32;
+            linspace(-6.0, 6.0, steps).into_iter().map(beta).collect()
+        }
     };
-    if config.zero_terminal_snr {
-        betas = rescale(&betas);
+    match rescalable && config.flag("rescale_betas_zero_snr").unwrap_or(false) {
+        true => Ok(cumulative(&rescale(&betas))),
+        false => Ok(cumulative(&betas)),
     }
-    cumulative(&betas)
+}
+
+/// [`signal`] for schedulers that divide by it: rescaled betas would leave none at the end, which
+/// they take for the smallest 16-bit float.
+pub(super) fn signal_above_zero(config: &Config, training: &Training) -> Result<Vec<f32>, SchedulerError> {
+    let mut signal = signal(config, training, true)?;
+    if config.flag("rescale_betas_zero_snr").unwrap_or(false)
+        && let Some(last) = signal.last_mut()
+    {
+        *last = f32::powi(2.0, -24);
+    }
+    Ok(signal)
+}
+
+/// The share of signal at `timestep`; negative ones count from the end, as PyTorch's do.
+pub(super) fn at(signal: &[f32], timestep: i64) -> Result<f32, SchedulerError> {
+    let index = if timestep < 0 { timestep + signal.len() as i64 } else { timestep };
+    let outside =
+        || SchedulerError(format!("timestep {timestep} lies outside of the {} trained ones", signal.len()));
+    usize::try_from(index).ok().and_then(|index| signal.get(index).copied()).ok_or_else(outside)
 }
 
 fn cumulative(betas: &[f32]) -> Vec<f32> {
@@ -58,13 +103,24 @@ pub(super) fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
     (0..count).map(at).collect()
 }
 
-fn cosine(steps: usize) -> Vec<f32> {
-    let bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+/// Betas out of the share of signal over the time from 0 to 1.
+fn capped(steps: usize, bar: impl Fn(f64) -> f64) -> Vec<f32> {
     let beta = |i: usize| {
         let (from, to) = (i as f64 / steps as f64, (i + 1) as f64 / steps as f64);
         (1.0 - bar(to) / bar(from)).min(0.999) as f32
     };
     (0..steps).map(beta).collect()
+}
+
+/// Nichol and Dhariwal, 2021 (<https://arxiv.org/abs/2102.09672>), equation 17.
+fn cosine(t: f64) -> f64 {
+    ((t + 0.008) / 1.008 * std::f64::consts::PI / 2.0).cos().powi(2)
+}
+
+/// Hang and Gu, 2024 (<https://arxiv.org/abs/2407.03297>).
+fn laplace(t: f64) -> f64 {
+    let log = -0.5 * 1f64.copysign(0.5 - t) * (1.0 - 2.0 * (0.5 - t).abs() + 1e-6).ln();
+    (log.exp() / (1.0 + log.exp())).sqrt()
 }
 
 /// Rescaled so that the last step has no signal at all, the first as much as before

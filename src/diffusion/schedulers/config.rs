@@ -2,227 +2,221 @@
 
 use serde_json::{Map, Value};
 
-use crate::story::SchedulerKind;
-
-use super::{Spacing, betas::BetaSchedule};
-
-/// A configuration that cannot be followed.
+/// A configuration or a schedule that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchedulerError(pub String);
 
-/// What the denoiser predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prediction {
-    /// The noise.
-    Epsilon,
-    /// The clean latents.
-    Sample,
-    /// The velocity between both (Salimans and Ho, 2022, <https://arxiv.org/abs/2202.00512>).
-    Velocity,
-}
-
-/// Sigmas spaced as in Karras et al., 2022 (<https://arxiv.org/abs/2206.00364>), equation 5.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Karras {
-    /// The least sigma, if it is not the schedule's own.
-    pub min: Option<f64>,
-    /// The greatest.
-    pub max: Option<f64>,
-}
-
-/// A configuration as run. `None` means that the file leaves it to the scheduler's own default,
-/// which differs between them.
+/// What `scheduler_config.json` says. Each scheduler reads the fields it knows, with its own
+/// defaults, so that one can run with the file of another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    class: Option<String>,
-    /// Steps of the training.
-    pub train_steps: usize,
-    /// How the variance of the noise grows.
-    pub betas: BetaSchedule,
-    /// Whether betas are rescaled so that the last step is pure noise (Lin et al., 2023,
-    /// <https://arxiv.org/abs/2305.08891>).
-    pub zero_terminal_snr: bool,
-    /// What the denoiser predicts.
-    pub prediction: Prediction,
-    /// How inference steps spread over training steps.
-    pub spacing: Option<Spacing>,
-    /// Added to the timesteps of the spacing `leading`.
-    pub steps_offset: i64,
-    /// DDIM: predicted clean latents are kept within plus and minus this.
-    pub clip: Option<f32>,
-    /// DDIM: the last step goes to no noise at all rather than to the first training step.
-    pub set_alpha_to_one: bool,
-    /// Euler: sigmas after Karras.
-    pub karras: Option<Karras>,
-    /// Euler: sigmas interpolated in their logarithm, not in time.
-    pub log_linear: bool,
-    /// Euler: ends at the least sigma, not at 0.
-    pub ends_at_sigma_min: bool,
+    fields: Map<String, Value>,
 }
 
-/// What other schedulers of diffusers write into the same file and DDIM and Euler drop.
-const OTHERS: &[&str] = &[
-    "algorithm_type",
-    "dynamic_thresholding_ratio",
-    "euler_at_final",
-    "flow_shift",
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Flag,
+    Whole,
+    Number,
+    Text,
+    Numbers,
+}
+
+/// The fields of the schedulers here.
+const FIELDS: &[(Kind, &[&str])] = &[
+    (
+        Kind::Flag,
+        &[
+            "clip_sample",
+            "euler_at_final",
+            "invert_sigmas",
+            "lower_order_final",
+            "predict_x0",
+            "rescale_betas_zero_snr",
+            "set_alpha_to_one",
+            "skip_prk_steps",
+            "stochastic_sampling",
+            "thresholding",
+            "use_beta_sigmas",
+            "use_dynamic_shifting",
+            "use_exponential_sigmas",
+            "use_flow_sigmas",
+            "use_karras_sigmas",
+            "use_lu_lambdas",
+        ],
+    ),
+    (
+        Kind::Whole,
+        &[
+            "base_image_seq_len",
+            "max_image_seq_len",
+            "num_train_timesteps",
+            "original_inference_steps",
+            "solver_order",
+            "steps_offset",
+        ],
+    ),
+    (
+        Kind::Number,
+        &[
+            "base_shift",
+            "beta_end",
+            "beta_start",
+            "clip_sample_range",
+            "dynamic_thresholding_ratio",
+            "flow_shift",
+            "lambda_min_clipped",
+            "max_shift",
+            "sample_max_value",
+            "shift",
+            "shift_terminal",
+            "sigma_max",
+            "sigma_min",
+            "timestep_scaling",
+        ],
+    ),
+    (
+        Kind::Text,
+        &[
+            "_class_name",
+            "algorithm_type",
+            "beta_schedule",
+            "final_sigmas_type",
+            "interpolation_type",
+            "prediction_type",
+            "solver_type",
+            "time_shift_type",
+            "timestep_spacing",
+            "timestep_type",
+            "variance_type",
+        ],
+    ),
+    (Kind::Numbers, &["disable_corrector", "trained_betas"]),
+];
+
+/// Fields that may be `null`, which is none.
+const NULLABLE: &[&str] = &[
+    "base_shift",
     "lambda_min_clipped",
-    "lower_order_final",
-    "original_inference_steps",
-    "predict_x0",
-    "sample_max_value",
-    "skip_prk_steps",
-    "solver_order",
-    "solver_p",
-    "solver_type",
-    "timestep_scaling",
-    "use_flow_sigmas",
-    "use_lu_lambdas",
+    "max_shift",
+    "shift_terminal",
+    "sigma_max",
+    "sigma_min",
+    "trained_betas",
     "variance_type",
 ];
 
+/// What further schedulers of diffusers write into the same file, and those here drop.
+const OTHERS: &[&str] =
+    &["corrector_order", "noise_sampler_seed", "predictor_order", "sigma_data", "sigma_schedule", "tau_func"];
+
 impl Config {
-    /// Reads a configuration. A field that changes the picture and is not understood is an
-    /// error, as is one nobody knows.
+    /// Reads a configuration. A field nobody knows is an error: it might change the picture.
     pub fn read(json: &Value) -> Result<Self, SchedulerError> {
         let object = json.as_object().ok_or_else(|| SchedulerError("is not a JSON object".into()))?;
-        let mut fields = Fields { object, seen: Vec::new() };
-        let train_steps = fields.number("num_train_timesteps")?.unwrap_or(1000.0);
-        if !(2.0..=100_000.0).contains(&train_steps) || train_steps.fract() != 0.0 {
-            return Err(fields.wrong("num_train_timesteps", "a whole number from 2 to 100000"));
-        }
-        let range =
-            (fields.number("beta_start")?.unwrap_or(0.0001), fields.number("beta_end")?.unwrap_or(0.02));
-        let betas = match (fields.get("trained_betas"), fields.text("beta_schedule")?.unwrap_or("linear")) {
-            (Some(betas), _) => {
-                let betas = betas
-                    .as_array()
-                    .and_then(|list| list.iter().map(|b| b.as_f64().map(|b| b as f32)).collect());
-                BetaSchedule::Trained(
-                    betas.ok_or_else(|| fields.wrong("trained_betas", "a list of numbers"))?,
-                )
+        // What its writer marked as its class's own defaults is no wish of anybody's.
+        let defaults =
+            object.get("_use_default_values").and_then(Value::as_array).cloned().unwrap_or_default();
+        let unmarked = |key: &str| !defaults.iter().any(|name| name.as_str() == Some(key));
+        let fields = object.iter().filter(|(key, _)| unmarked(key));
+        let config = Self { fields: fields.map(|(key, value)| (key.clone(), value.clone())).collect() };
+        for (key, value) in &config.fields {
+            let kind = FIELDS.iter().find(|(_, names)| names.contains(&key.as_str())).map(|(kind, _)| *kind);
+            match kind {
+                Some(kind) => config.check(key, value, kind)?,
+                None if key == "solver_p" && !value.is_null() => {
+                    return Err(config.wrong(key, &["null, because no second solver is built in"]));
+                }
+                None if key.starts_with('_') || key == "solver_p" || OTHERS.contains(&key.as_str()) => {}
+                None => {
+                    return Err(SchedulerError(format!(
+                        "`{key}` is not a field of any scheduler known here"
+                    )));
+                }
             }
-            (None, "linear") => BetaSchedule::Linear(range.0, range.1),
-            (None, "scaled_linear") => BetaSchedule::ScaledLinear(range.0, range.1),
-            (None, "squaredcos_cap_v2") => BetaSchedule::Cosine,
-            _ => return Err(fields.wrong("beta_schedule", "linear, scaled_linear or squaredcos_cap_v2")),
+        }
+        match config.number("num_train_timesteps") {
+            Some(steps) if !(2.0..=100_000.0).contains(&steps) => {
+                Err(config.wrong("num_train_timesteps", &["a whole number from 2 to 100000"]))
+            }
+            _ => Ok(config),
+        }
+    }
+
+    fn check(&self, key: &str, value: &Value, kind: Kind) -> Result<(), SchedulerError> {
+        let (right, expected) = match kind {
+            Kind::Flag => (value.is_boolean() || value.is_null(), "true or false"),
+            Kind::Whole => (value.as_f64().is_some_and(|number| number.fract() == 0.0), "a whole number"),
+            Kind::Number => (value.is_number(), "a number"),
+            Kind::Text => (value.is_string(), "a string"),
+            Kind::Numbers => {
+                let numbers = |list: &Vec<Value>| list.iter().all(Value::is_number);
+                let filled = |list: &Vec<Value>| key != "trained_betas" || list.len() >= 2;
+                (value.as_array().is_some_and(|list| numbers(list) && filled(list)), "a list of numbers")
+            }
         };
-        let prediction = match fields.text("prediction_type")?.unwrap_or("epsilon") {
-            "epsilon" => Prediction::Epsilon,
-            "sample" => Prediction::Sample,
-            "v_prediction" => Prediction::Velocity,
-            _ => return Err(fields.wrong("prediction_type", "epsilon, sample or v_prediction")),
+        match right || (value.is_null() && NULLABLE.contains(&key)) {
+            true => Ok(()),
+            false => Err(self.wrong(key, &[expected])),
+        }
+    }
+
+    /// Says a field otherwise than the file does, as the pipelines of diffusers do with some.
+    pub fn set(&mut self, field: &'static str, value: impl Into<Value>) {
+        self.fields.insert(field.to_owned(), value.into());
+    }
+
+    /// The number in a field, if there is one.
+    pub fn number(&self, field: &str) -> Option<f64> {
+        self.fields.get(field)?.as_f64()
+    }
+
+    /// The words in a field, if there are some.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
+    /// What a field that is true or false says, if it is there; `null` is false, as in Python.
+    pub fn flag(&self, field: &str) -> Option<bool> {
+        self.fields.get(field).map(|value| value.as_bool().unwrap_or(false))
+    }
+
+    /// The numbers listed in a field, if there are some.
+    pub(super) fn numbers(&self, field: &str) -> Option<Vec<f64>> {
+        self.fields.get(field)?.as_array()?.iter().map(Value::as_f64).collect()
+    }
+
+    /// The class of diffusers that wrote the file.
+    pub fn class(&self) -> Option<&str> {
+        self.text("_class_name")
+    }
+
+    /// Steps of the training.
+    pub fn train_steps(&self) -> usize {
+        self.number("num_train_timesteps").map_or(1000, |steps| steps as usize)
+    }
+
+    /// How far the schedule of a picture of `image_seq_len` tokens is shifted with
+    /// `use_dynamic_shifting`: linear in the tokens, as the pipelines of FLUX and Stable
+    /// Diffusion 3 compute it.
+    pub fn mu(&self, image_seq_len: usize) -> f64 {
+        let number = |field, usual| self.number(field).unwrap_or(usual);
+        let (least, most) = (number("base_image_seq_len", 256.0), number("max_image_seq_len", 4096.0));
+        let (low, high) = (number("base_shift", 0.5), number("max_shift", 1.15));
+        let slope = (high - low) / (most - least);
+        image_seq_len as f64 * slope + (low - slope * least)
+    }
+
+    /// A field that is not one of `expected`.
+    pub(super) fn wrong(&self, field: &str, expected: &[&str]) -> SchedulerError {
+        let found = self.fields.get(field).unwrap_or(&Value::Null);
+        let expected = match expected.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => expected.concat(),
         };
-        let spacing = match fields.text("timestep_spacing")? {
-            None => None,
-            Some("leading") => Some(Spacing::Leading),
-            Some("trailing") => Some(Spacing::Trailing),
-            Some("linspace") => Some(Spacing::Linspace),
-            _ => return Err(fields.wrong("timestep_spacing", "leading, trailing or linspace")),
-        };
-        let clip_range = fields.number("clip_sample_range")?.unwrap_or(1.0) as f32;
-        let (min, max) = (fields.number("sigma_min")?, fields.number("sigma_max")?);
-        let config = Self {
-            class: fields.text("_class_name")?.map(str::to_owned),
-            train_steps: train_steps as usize,
-            betas,
-            zero_terminal_snr: fields.flag("rescale_betas_zero_snr")?.unwrap_or(false),
-            prediction,
-            spacing,
-            steps_offset: fields.number("steps_offset")?.unwrap_or(0.0) as i64,
-            clip: fields.flag("clip_sample")?.unwrap_or(true).then_some(clip_range),
-            set_alpha_to_one: fields.flag("set_alpha_to_one")?.unwrap_or(true),
-            karras: fields.flag("use_karras_sigmas")?.unwrap_or(false).then_some(Karras { min, max }),
-            log_linear: fields.one_of("interpolation_type", ["linear", "log_linear"])? == 1,
-            ends_at_sigma_min: fields.one_of("final_sigmas_type", ["zero", "sigma_min"])? == 1,
-        };
-        fields.must_be_off("thresholding")?;
-        fields.must_be_off("use_exponential_sigmas")?;
-        fields.must_be_off("use_beta_sigmas")?;
-        if fields.text("timestep_type")?.is_some_and(|kind| kind != "discrete") {
-            return Err(fields.wrong("timestep_type", "discrete, the only one built in"));
-        }
-        fields.nothing_is_left()?;
-        Ok(config)
-    }
-
-    /// Which scheduler runs: the one asked for, or the one the file names.
-    pub fn kind(&self, asked: SchedulerKind) -> Result<SchedulerKind, SchedulerError> {
-        match (asked, self.class.as_deref()) {
-            (SchedulerKind::Auto, Some("DDIMScheduler")) => Ok(SchedulerKind::Ddim),
-            (SchedulerKind::Auto, Some("EulerDiscreteScheduler")) => Ok(SchedulerKind::Euler),
-            (SchedulerKind::Auto, class) => Err(SchedulerError(format!(
-                "names the scheduler {}, which is not built in: ask for `ddim` or `euler` by name",
-                class.unwrap_or("of no class")
-            ))),
-            (asked, _) => Ok(asked),
-        }
-    }
-}
-
-/// Whether the training has that many steps to spread over.
-pub(super) fn check_steps(config: &Config, inference_steps: usize) -> Result<(), SchedulerError> {
-    match inference_steps {
-        steps if (1..=config.train_steps).contains(&steps) => Ok(()),
-        steps => {
-            let trained = config.train_steps;
-            Err(SchedulerError(format!("{steps} inference steps are asked for, expected 1 to {trained}")))
-        }
-    }
-}
-
-/// The fields of the file, remembering which were asked for.
-struct Fields<'a> {
-    object: &'a Map<String, Value>,
-    seen: Vec<&'static str>,
-}
-
-impl<'a> Fields<'a> {
-    fn get(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.seen.push(key);
-        self.object.get(key).filter(|value| !value.is_null())
-    }
-
-    fn number(&mut self, key: &'static str) -> Result<Option<f64>, SchedulerError> {
-        let value = self.get(key);
-        value.map(|value| value.as_f64().ok_or_else(|| self.wrong(key, "a number"))).transpose()
-    }
-
-    fn text(&mut self, key: &'static str) -> Result<Option<&'a str>, SchedulerError> {
-        let value = self.get(key);
-        value.map(|value| value.as_str().ok_or_else(|| self.wrong(key, "a string"))).transpose()
-    }
-
-    fn flag(&mut self, key: &'static str) -> Result<Option<bool>, SchedulerError> {
-        let value = self.get(key);
-        value.map(|value| value.as_bool().ok_or_else(|| self.wrong(key, "true or false"))).transpose()
-    }
-
-    fn one_of(&mut self, key: &'static str, names: [&str; 2]) -> Result<usize, SchedulerError> {
-        let Some(text) = self.text(key)? else { return Ok(0) };
-        let found = names.iter().position(|name| *name == text);
-        found.ok_or_else(|| self.wrong(key, &format!("{} or {}", names[0], names[1])))
-    }
-
-    fn must_be_off(&mut self, key: &'static str) -> Result<(), SchedulerError> {
-        match self.flag(key)?.unwrap_or(false) {
-            true => Err(self.wrong(key, "false, because it is not built in")),
-            false => Ok(()),
-        }
-    }
-
-    fn wrong(&self, key: &str, expected: &str) -> SchedulerError {
-        let found = self.object.get(key).unwrap_or(&Value::Null);
-        SchedulerError(format!("`{key}` is {found}, expected {expected}"))
-    }
-
-    fn nothing_is_left(&self) -> Result<(), SchedulerError> {
-        let known = |key: &str| key.starts_with('_') || self.seen.contains(&key) || OTHERS.contains(&key);
-        match self.object.keys().find(|key| !known(key)) {
-            None => Ok(()),
-            Some(key) => Err(SchedulerError(format!("`{key}` is not a field of any scheduler known here"))),
-        }
+        SchedulerError(format!("`{field}` is {found}, expected {expected}"))
     }
 }
 
@@ -240,25 +234,38 @@ mod tests {
             "clip_sample": false
         }))
         .unwrap();
-        assert_eq!(config.betas, BetaSchedule::ScaledLinear(0.00085, 0.012));
-        assert_eq!((config.spacing, config.steps_offset, config.clip), (None, 1, None));
-        assert!(config.kind(SchedulerKind::Auto).unwrap_err().to_string().contains("PNDMScheduler"));
-        assert_eq!(config.kind(SchedulerKind::Euler), Ok(SchedulerKind::Euler));
+        assert_eq!((config.class(), config.train_steps()), (Some("PNDMScheduler"), 1000));
+        assert_eq!((config.number("beta_end"), config.flag("clip_sample")), (Some(0.012), Some(false)));
+        assert_eq!((config.numbers("trained_betas"), config.text("timestep_spacing")), (None, None));
     }
 
     #[test]
     fn what_is_not_understood_is_refused_by_name() {
         for (json, word) in [
-            (json!({"thresholding": true}), "thresholding"),
-            (json!({"use_beta_sigmas": true}), "use_beta_sigmas"),
-            (json!({"prediction_type": "flow"}), "v_prediction"),
+            (json!({"thresholding": 1}), "true or false"),
             (json!({"timestep_spacing": 3}), "string"),
             (json!({"colour": "red"}), "colour"),
             (json!({"num_train_timesteps": -4}), "whole number"),
+            (json!({"steps_offset": 0.5}), "whole number"),
+            (json!({"beta_start": null}), "`beta_start` is null"),
+            (json!({"trained_betas": [0.1, "b"]}), "list of numbers"),
+            (json!({"solver_p": {}}), "solver_p"),
             (json!([1]), "object"),
         ] {
             let error = Config::read(&json).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn defaults_of_the_writer_are_left_to_the_reader() {
+        let config = Config::read(&json!({"clip_sample": true, "_use_default_values": ["clip_sample"]}));
+        assert_eq!(config.unwrap().flag("clip_sample"), None);
+    }
+
+    #[test]
+    fn larger_pictures_are_shifted_further() {
+        let config = Config::read(&json!({})).unwrap();
+        assert_eq!((config.mu(256), config.mu(4096)), (0.5, 1.15));
     }
 }

@@ -1,44 +1,79 @@
-//! Denoising diffusion implicit models (Song et al., 2020, <https://arxiv.org/abs/2010.02502>),
-//! without added noise.
+//! Denoising diffusion implicit models (Song et al., 2020, <https://arxiv.org/abs/2010.02502>).
 
 use ndarray::{Array4, Zip};
 
-use super::{Config, Prediction, Scheduler, SchedulerError, Spacing, betas, config};
+use super::{
+    Config, Prediction, Schedule, Scheduler, SchedulerError, Spacing, accumulate,
+    betas::{self, Training},
+    blend,
+    bound::Bound,
+    finite,
+};
 
-/// DDIM with eta 0, formula 12 of the paper.
+/// DDIM, formula 12 of the paper, with [`Schedule::eta`] its eta.
 #[derive(Debug, Clone)]
 pub struct Ddim {
     timesteps: Vec<f32>,
-    /// Share of signal before and after each step.
-    signal: Vec<(f32, f32)>,
+    steps: Vec<Step>,
     prediction: Prediction,
-    clip: Option<f32>,
+    bound: Bound,
+    stochastic: bool,
+}
+
+/// Standard deviations of a step.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    signal: f32,
+    noise: f32,
+    signal_after: f32,
+    /// Of the predicted noise that stays.
+    direction: f32,
+    /// Of fresh noise.
+    fresh: f32,
 }
 
 impl Ddim {
-    /// Set for `inference_steps`.
-    pub fn new(config: &Config, inference_steps: usize) -> Result<Self, SchedulerError> {
-        config::check_steps(config, inference_steps)?;
-        let spacing = config.spacing.unwrap_or(Spacing::Leading);
-        let timesteps = spacing.timesteps(config.train_steps, inference_steps, config.steps_offset);
-        let timesteps: Vec<i64> = timesteps.into_iter().map(|t| t.round_ties_even() as i64).collect();
-        let signal = betas::signal(config);
-        let last = if config.set_alpha_to_one { 1.0 } else { signal[0] };
-        let at = |t: i64| {
-            let outside =
-                || SchedulerError(format!("timestep {t} lies outside of the {} trained ones", signal.len()));
-            usize::try_from(t).ok().and_then(|t| signal.get(t).copied()).ok_or_else(outside)
+    /// Set for `schedule`.
+    pub fn new(config: &Config, schedule: &Schedule) -> Result<Self, SchedulerError> {
+        schedule.takes("DDIM", &[])?;
+        let train = config.train_steps();
+        let inference_steps = schedule.steps(Some(train))?;
+        let spacing = Spacing::of(config, Spacing::Leading)?;
+        let prediction = Prediction::of(config, Prediction::USUAL)?;
+        let whole = spacing.timesteps(config, inference_steps);
+        let whole: Vec<f32> = whole.into_iter().map(|t| t.round_ties_even() as f32).collect();
+        let timesteps = whole[schedule.cut(&whole, train, 1)?].to_vec();
+        let signal = betas::signal(config, &Training::USUAL, true)?;
+        let last = if config.flag("set_alpha_to_one").unwrap_or(true) { 1.0 } else { signal[0] };
+        let stride = (train / inference_steps) as i64;
+        let step = |&timestep: &f32| {
+            let next = timestep as i64 - stride;
+            let before = betas::at(&signal, timestep as i64)?;
+            let after = if next >= 0 { betas::at(&signal, next)? } else { last };
+            let variance = (1.0 - after) / (1.0 - before) * (1.0 - before / after);
+            let fresh = schedule.eta as f32 * variance.sqrt();
+            let step = Step {
+                signal: before.sqrt(),
+                noise: (1.0 - before).sqrt(),
+                signal_after: after.sqrt(),
+                direction: (1.0 - after - fresh * fresh).sqrt(),
+                fresh,
+            };
+            let divisor = match prediction {
+                Prediction::Epsilon => step.signal,
+                Prediction::Sample => step.noise,
+                _ => 1.0,
+            };
+            finite(timestep, &[1.0 / divisor, step.direction, step.fresh])?;
+            Ok(step)
         };
-        let stride = (config.train_steps / inference_steps) as i64;
-        let pair = |&t: &i64| Ok((at(t)?, if t >= stride { at(t - stride)? } else { last }));
-        let signal: Vec<(f32, f32)> = timesteps.iter().map(pair).collect::<Result<_, _>>()?;
-        if config.prediction == Prediction::Epsilon && signal.iter().any(|(before, _)| *before <= 0.0) {
-            return Err(SchedulerError(
-                "`rescale_betas_zero_snr` with `prediction_type` epsilon divides by zero at the first step: expected v_prediction".into(),
-            ));
-        }
-        let timesteps = timesteps.into_iter().map(|t| t as f32).collect();
-        Ok(Self { timesteps, signal, prediction: config.prediction, clip: config.clip })
+        Ok(Self {
+            steps: timesteps.iter().map(step).collect::<Result<_, _>>()?,
+            timesteps,
+            prediction,
+            bound: Bound::dynamic(config).or(Bound::clip(config, true)),
+            stochastic: schedule.eta > 0.0,
+        })
     }
 }
 
@@ -47,37 +82,38 @@ impl Scheduler for Ddim {
         &self.timesteps
     }
 
-    fn init_noise_sigma(&self) -> f32 {
-        1.0
+    fn step(
+        &mut self,
+        predicted: &Array4<f32>,
+        call: usize,
+        latents: &Array4<f32>,
+        noise: &mut dyn FnMut() -> Array4<f32>,
+    ) -> Array4<f32> {
+        let step = self.steps[call];
+        let (clean, epsilon) = match self.prediction {
+            Prediction::Epsilon => {
+                let clean = |&predicted: &f32, &latent: &f32| (latent - step.noise * predicted) / step.signal;
+                (Zip::from(predicted).and(latents).map_collect(clean), predicted.clone())
+            }
+            Prediction::Sample | Prediction::Flow => {
+                let epsilon =
+                    |&predicted: &f32, &latent: &f32| (latent - step.signal * predicted) / step.noise;
+                (predicted.clone(), Zip::from(predicted).and(latents).map_collect(epsilon))
+            }
+            Prediction::Velocity => (
+                blend(step.signal, latents, -step.noise, predicted),
+                blend(step.signal, predicted, step.noise, latents),
+            ),
+        };
+        let clean = self.bound.apply(clean);
+        let mut next = blend(step.signal_after, &clean, step.direction, &epsilon);
+        if self.stochastic {
+            accumulate(&mut next, step.fresh, &noise());
+        }
+        next
     }
 
-    fn scale_model_input(&self, latents: &Array4<f32>, _step: usize) -> Array4<f32> {
-        latents.clone()
-    }
-
-    fn step(&mut self, predicted: &Array4<f32>, step: usize, latents: &Array4<f32>) -> Array4<f32> {
-        let (before, after) = self.signal[step];
-        let (signal, noise) = (before.sqrt(), (1.0 - before).sqrt());
-        let (signal_after, noise_after) = (after.sqrt(), (1.0 - after).sqrt());
-        let limit = self.clip.unwrap_or(f32::INFINITY);
-        let prediction = self.prediction;
-        Zip::from(predicted).and(latents).map_collect(|&predicted, &latent| {
-            let (clean, epsilon) = match prediction {
-                Prediction::Epsilon => ((latent - noise * predicted) / signal, predicted),
-                Prediction::Sample => (predicted, (latent - signal * predicted) / noise),
-                Prediction::Velocity => {
-                    (signal * latent - noise * predicted, signal * predicted + noise * latent)
-                }
-            };
-            // Not `clamp`: what is no number must stay none.
-            let clean = if clean > limit {
-                limit
-            } else if clean < -limit {
-                -limit
-            } else {
-                clean
-            };
-            signal_after * clean + noise_after * epsilon
-        })
+    fn add_noise(&self, clean: &Array4<f32>, noise: &Array4<f32>) -> Array4<f32> {
+        blend(self.steps[0].signal, clean, self.steps[0].noise, noise)
     }
 }
