@@ -121,6 +121,7 @@ def lcm() -> Iterator[Case]:
     for strength in (0.5, 0.8):
         yield make("lcm", f"image-{strength}", IMAGE["lcm"], guidance_scale=8.5, negative_prompt=None, steps=4, init_image=True, strength=strength,
                    picture=strength == 0.5)
+    yield make("lcm", "image-two", IMAGE["lcm"], guidance_scale=8.5, negative_prompt=None, steps=4, init_image=True, strength=0.6, count=2)
     yield make("lcm", "in-sd", TEXT["sd"], guidance_scale=7.5, steps=4)
 
 
@@ -151,6 +152,7 @@ def sdxl() -> Iterator[Case]:
     for strength, kind in ((0.3, None), (0.6, DPM), (1.0, ANCESTRAL)):
         yield make("sdxl", f"image-{strength}", IMAGE["xl"], guidance_scale=5.0, init_image=True, strength=strength, steps=8, scheduler=kind,
                    picture=strength == 0.6)
+    yield make("sdxl", "image-two", IMAGE["xl"], guidance_scale=5.0, init_image=True, strength=0.5, steps=8, count=2)
     for steps in (1, 2, 4):
         yield text(f"steps-{steps}", "sdxl-turbo", guidance_scale=0.0, negative_prompt=None, steps=steps, picture=steps == 1)
         yield text(f"steps-{steps * 2}", "sdxl-lightning", guidance_scale=0.0, negative_prompt=None, steps=steps * 2, picture=steps == 2)
@@ -197,6 +199,7 @@ def sd3() -> Iterator[Case]:
     for model in ("sd3-no-t5", "sd35"):
         yield text("text", model, picture=True)
         yield text("wide", model, width=128, height=64, guidance_scale=1.0)
+    yield make("sd3", "image-two", IMAGE["sd3"], guidance_scale=7.0, init_image=True, strength=0.55, steps=6, count=2)
     for strength in (0.6, 1.0):
         yield make("sd3", f"image-{strength}", IMAGE["sd3"], guidance_scale=7.0, init_image=True, strength=strength, steps=6, picture=strength == 0.6)
 
@@ -217,6 +220,7 @@ def flux() -> Iterator[Case]:
     yield text("flux-dev", "empty", prompt="", guidance_scale=3.5)
     yield text("flux-dev", "two", count=2, guidance_scale=3.5)
     yield text("flux-dev", "steps-20", steps=20, guidance_scale=3.5)
+    yield make("flux-dev", "image-two", IMAGE["flux"], negative_prompt=None, steps=6, guidance_scale=3.5, init_image=True, strength=0.55, count=2)
     for model, strength in (("flux-dev", 0.6), ("flux-schnell", 0.9)):
         yield make(model, f"image-{strength}", IMAGE["flux"], negative_prompt=None, steps=6, guidance_scale=3.5, init_image=True, strength=strength,
                    picture=model == "flux-dev")
