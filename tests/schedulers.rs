@@ -10,7 +10,7 @@ use shortform::{
         Random,
         schedulers::{Config, Schedule, Scheduler, SchedulerError, Start, scheduler},
     },
-    story::SchedulerKind,
+    story::{Rng, SchedulerKind, Seed},
 };
 
 /// Largest difference of latents over largest latent.

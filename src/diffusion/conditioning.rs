@@ -94,9 +94,7 @@ impl Encoders {
                 let third = model.find(Third).map(|_| t5(Third, "tokenizer_3", T5_TOKENS.0));
                 (both, third.transpose()?)
             }
-            Family::Flux => {
-                (vec![clip(First, "tokenizer")?], Some(t5(Second, "tokenizer_2", T5_TOKENS.1)?))
-            }
+            Family::Flux => (vec![clip(First, "tokenizer")?], Some(t5(Second, "tokenizer_2", T5_TOKENS.1)?)),
         };
         let denoiser = model.part(PartKind::Denoiser)?;
         let joint = denoiser.config.as_ref().and_then(|config| config["joint_attention_dim"].as_u64());
@@ -199,7 +197,8 @@ impl Encoders {
     }
 
     fn pooled(&self, pooled: Option<Array2<f32>>) -> Result<Array2<f32>, Error> {
-        let missing = "its text encoder answers neither text_embeds nor pooler_output, which this family needs";
+        let missing =
+            "its text encoder answers neither text_embeds nor pooler_output, which this family needs";
         pooled.ok_or_else(|| self.wrong(missing.into()))
     }
 

@@ -52,9 +52,7 @@ impl LatentScale {
     pub(super) fn to_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
         match &self.channels {
             None => latents / self.factor + self.shift,
-            Some((mean, deviation)) => {
-                latents * &channelwise(deviation) / self.factor + &channelwise(mean)
-            }
+            Some((mean, deviation)) => latents * &channelwise(deviation) / self.factor + &channelwise(mean),
         }
     }
 
@@ -62,9 +60,7 @@ impl LatentScale {
     pub(super) fn from_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
         match &self.channels {
             None => (latents - self.shift) * self.factor,
-            Some((mean, deviation)) => {
-                (latents - &channelwise(mean)) * self.factor / &channelwise(deviation)
-            }
+            Some((mean, deviation)) => (latents - &channelwise(mean)) * self.factor / &channelwise(deviation),
         }
     }
 }
@@ -194,14 +190,13 @@ fn fixed(model: &Model, factor: u32) -> Option<Size> {
 fn scale(vae: &Config, channels: usize) -> Result<LatentScale, Error> {
     let list = |key: &str| {
         let Some(list) = vae.json[key].as_array() else { return Ok(None) };
-        let list: Option<Vec<f32>> = list.iter().map(|value| value.as_f64().map(|value| value as f32)).collect();
+        let list: Option<Vec<f32>> =
+            list.iter().map(|value| value.as_f64().map(|value| value as f32)).collect();
         let list = list.filter(|list| list.len() == channels);
         list.map(Some).ok_or_else(|| vae.wrong(key, &format!("is not a list of {channels} numbers")))
     };
     Ok(LatentScale {
-        factor: vae
-            .float("scaling_factor")?
-            .ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
+        factor: vae.float("scaling_factor")?.ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
         shift: vae.float("shift_factor")?.unwrap_or(0.0),
         channels: list("latents_mean")?.zip(list("latents_std")?),
     })

@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn packed_and_unpacked_is_the_same() {
-        let latents = Array4::from_shape_fn((2, 3, 4, 6), |(r, c, y, x)| (r * 1000 + c * 100 + y * 10 + x) as f32);
+        let latents =
+            Array4::from_shape_fn((2, 3, 4, 6), |(r, c, y, x)| (r * 1000 + c * 100 + y * 10 + x) as f32);
         let packed = pack(&latents);
         assert_eq!(packed.dim(), (2, 6, 12));
         assert_eq!(packed.as_slice().unwrap()[..4], [0.0, 1.0, 10.0, 11.0]);

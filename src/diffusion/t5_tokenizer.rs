@@ -21,8 +21,8 @@ impl T5Tokenizer {
             let reason = "is missing; it is what transformers' T5TokenizerFast saves, and made from spiece.model by loading and saving it once";
             return Err(wrong(reason.into()));
         }
-        let mut encoder = tokenizers::Tokenizer::from_file(&file)
-            .map_err(|e| wrong(format!("is no tokenizer: {e}")))?;
+        let mut encoder =
+            tokenizers::Tokenizer::from_file(&file).map_err(|e| wrong(format!("is no tokenizer: {e}")))?;
         // Cut and filled up here, to the length the family reads.
         encoder.with_padding(None);
         encoder.with_truncation(None).map_err(|e| wrong(e.to_string()))?;

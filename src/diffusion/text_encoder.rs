@@ -59,7 +59,8 @@ impl TextEncoder {
         }
         let output = |name: &str| session.outputs().iter().position(|port| port.name == name);
         let last = output("last_hidden_state").or_else(|| output("text_embeddings"));
-        let last = last.ok_or_else(|| wrong("it answers neither last_hidden_state nor text_embeddings".into()))?;
+        let last =
+            last.ok_or_else(|| wrong("it answers neither last_hidden_state nor text_embeddings".into()))?;
         let pooled = output("text_embeds").or_else(|| output("pooler_output"));
         let layers = (0..).map_while(|layer| output(&format!("hidden_states.{layer}"))).collect();
         Ok(Self { ids, mask, last, pooled, layers, norm: None, session })
@@ -94,9 +95,10 @@ impl TextEncoder {
         let pooled = self.pooled.and_then(|pooled| answers[pooled].take());
         let pooled = pooled.map(|pooled| {
             let shape = format!("{:?}", pooled.shape());
-            pooled.into_f32().into_dimensionality::<Ix2>().map_err(|_| {
-                self.wrong(format!("its pooled output has shape {shape}, expected (1, width)"))
-            })
+            pooled
+                .into_f32()
+                .into_dimensionality::<Ix2>()
+                .map_err(|_| self.wrong(format!("its pooled output has shape {shape}, expected (1, width)")))
         });
         let hidden = answers[wanted].take().ok_or_else(|| self.wrong("it answers nothing".into()))?;
         let shape = format!("{:?}", hidden.shape());
@@ -130,8 +132,7 @@ fn normalize(hidden: &mut Array3<f32>, norm: &LayerNorm) {
     let (scale, bias) = (Array1::from(norm.scale.clone()), Array1::from(norm.bias.clone()));
     for mut token in hidden.lanes_mut(Axis(2)) {
         let mean = token.iter().map(|&x| f64::from(x)).sum::<f64>() / token.len() as f64;
-        let variance =
-            token.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / token.len() as f64;
+        let variance = token.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / token.len() as f64;
         let deviation = (variance + f64::from(norm.epsilon)).sqrt();
         token.mapv_inplace(|x| ((f64::from(x) - mean) / deviation) as f32);
         token *= &scale;

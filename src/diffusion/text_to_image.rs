@@ -40,6 +40,8 @@ pub struct TextToImage {
 struct Traits {
     /// Width of the guidance embedding of a model distilled from guidance: it takes one row.
     guidance_width: Option<usize>,
+    /// A latent consistency model, whose own pipeline of diffusers differs in small things.
+    consistency: bool,
     /// SDXL: a negative prompt that is not given is all zeros, not an empty text.
     zeros_for_no_prompt: bool,
     /// SDXL refiner: is told how beautiful the picture is.
@@ -54,6 +56,9 @@ impl Traits {
         let flag = |key: &str| index[key].as_bool();
         Ok(Self {
             guidance_width: width.map(|width| width as usize),
+            consistency: index["_class_name"]
+                .as_str()
+                .is_some_and(|class| class.starts_with("LatentConsistency")),
             zeros_for_no_prompt: flag("force_zeros_for_empty_prompt").unwrap_or(true),
             takes_aesthetic_score: flag("requires_aesthetics_score").unwrap_or(false),
         })
@@ -68,13 +73,14 @@ impl TextToImage {
             model.part(kind)?;
         }
         let mut notes = Vec::new();
-        let scheduler = scheduler_config(model, &mut notes)?;
+        let traits = Traits::of(model)?;
+        let scheduler = scheduler_config(model, traits, &mut notes)?;
         if model.family == Family::StableDiffusion3 && model.find(PartKind::TextEncoder3).is_none() {
             notes.push("prompt: read without T5, which this model folder lacks".to_owned());
         }
         Ok(Self {
             encoders: Encoders::open(model, options)?,
-            traits: Traits::of(model)?,
+            traits,
             model: model.clone(),
             options,
             geometry,
@@ -121,10 +127,13 @@ impl TextToImage {
         request: &Request,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<Picture>, Error> {
-        self.latents(request, progress)?.axis_chunks_iter(Axis(0), 1).map(|latents| {
-            let latents = latents.to_owned();
-            Ok(Picture { image: self.decode(&latents)?, latents })
-        }).collect()
+        self.latents(request, progress)?
+            .axis_chunks_iter(Axis(0), 1)
+            .map(|latents| {
+                let latents = latents.to_owned();
+                Ok(Picture { image: self.decode(&latents)?, latents })
+            })
+            .collect()
     }
 
     /// The latents of [`Request::count`] pictures, (count, channels, height / factor, width / factor), for
@@ -149,7 +158,8 @@ impl TextToImage {
                 Denoiser::open(part, self.model.family, &self.options.session)?
             }
         };
-        let drawn = denoise(&mut denoiser, scheduler.as_mut(), latents, &told, request, &mut random, progress);
+        let drawn =
+            denoise(&mut denoiser, scheduler.as_mut(), latents, &told, request, &mut random, progress);
         self.denoiser = self.keep(denoiser);
         drawn
     }
@@ -252,6 +262,9 @@ impl TextToImage {
             Start::Given(_, Kept::Strength(strength)) if flows => {
                 schedulers::Start::StrengthRoundedUp(strength)
             }
+            Start::Given(_, Kept::Strength(strength)) if self.traits.consistency => {
+                schedulers::Start::StrengthOfDistilled(strength)
+            }
             Start::Given(_, Kept::Strength(strength)) => schedulers::Start::Strength(strength),
             Start::Given(_, Kept::DenoisingStart(start)) => schedulers::Start::At(start),
         };
@@ -302,9 +315,7 @@ impl TextToImage {
         Ok(match given {
             None => noise(random)? * scheduler.init_noise_sigma(),
             Some((latents, Kept::DenoisingStart(_))) => repeated(&latents),
-            Some((latents, Kept::Strength(_))) => {
-                scheduler.add_noise(&repeated(&latents), &noise(random)?)
-            }
+            Some((latents, Kept::Strength(_))) => scheduler.add_noise(&repeated(&latents), &noise(random)?),
         })
     }
 
@@ -383,7 +394,7 @@ fn stack<D: ndarray::RemoveAxis>(
 /// The model's scheduler as the pipelines of diffusers read it: the one of Stable Diffusion 1 and 2
 /// always sets `steps_offset` to 1 and `clip_sample` to false, whatever the file says, and so must
 /// whoever wants its pictures.
-fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Error> {
+fn scheduler_config(model: &Model, traits: Traits, notes: &mut Vec<String>) -> Result<Config, Error> {
     const FILE: &str = "scheduler/scheduler_config.json";
     let path = model.path.join(FILE);
     let Some(json) = model.json(FILE)? else {
@@ -393,9 +404,7 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
         });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
-    let index = model.json("model_index.json")?.unwrap_or_default();
-    let consistency = index["_class_name"].as_str().is_some_and(|class| class.starts_with("LatentConsistency"));
-    if model.family != Family::StableDiffusion || consistency {
+    if model.family != Family::StableDiffusion || traits.consistency {
         return Ok(config);
     }
     let offset = config.number("steps_offset").unwrap_or(0.0);

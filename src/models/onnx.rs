@@ -48,8 +48,7 @@ impl Header {
         let file = File::open(path).map_err(Error::io("read", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
         let not_onnx = |reason: String| Error::NotOnnx { path: path.to_owned(), reason };
-        let header = model(&mut Reader::new(file), length)
-            .map_err(|e| not_onnx(e.to_string()))?;
+        let header = model(&mut Reader::new(file), length).map_err(|e| not_onnx(e.to_string()))?;
         match header.outputs.is_empty() {
             true => Err(not_onnx("it has no graph with outputs".into())),
             false => Ok(header),

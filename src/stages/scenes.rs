@@ -52,7 +52,7 @@ pub fn run(
 
 fn tokenizer(pipeline: &Pipeline, ctx: &Context<'_>) -> Result<Tokenizer, Error> {
     let model = Catalog::new(ctx.models_dir.clone()).find(&pipeline.images.model).map_err(unusable)?;
-    Tokenizer::open(&model).map_err(|error| failed(error, ""))
+    Tokenizer::open(&model, "tokenizer").map_err(|error| failed(error, ""))
 }
 
 fn undirected(error: prompting::Error) -> Error {

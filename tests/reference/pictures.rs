@@ -10,7 +10,11 @@ use shortform::{
     story::{SchedulerKind, Seed, Size},
 };
 
-use super::{Ref, Values, json, models::{Studio, copy}, off};
+use super::{
+    Ref, Values, json,
+    models::{Studio, copy},
+    off,
+};
 
 #[derive(Deserialize)]
 struct Case {
@@ -145,9 +149,8 @@ fn latents_and_pictures_are_the_ones_of_diffusers() {
     let (mut wrong, mut worst) = (Vec::new(), BTreeMap::<String, (f32, f64, usize)>::new());
     for case in &suite.cases {
         let model = suite.model(case);
-        let drawn = TextToImage::open(&model, Options::default()).and_then(|mut drawer| {
-            drawer.generate(&suite.request(case), &mut |_| ControlFlow::Continue(()))
-        });
+        let drawn = TextToImage::open(&model, Options::default())
+            .and_then(|mut drawer| drawer.generate(&suite.request(case), &mut |_| ControlFlow::Continue(())));
         let pictures = match drawn {
             Ok(pictures) => pictures,
             Err(error) => {
@@ -168,12 +171,17 @@ fn latents_and_pictures_are_the_ones_of_diffusers() {
         }
         let quality = case.picture.as_ref().map_or(f64::INFINITY, |place| {
             let theirs = suite.pixels.get(place);
-            pictures.iter().enumerate().map(|(i, picture)| psnr(&picture.image, &theirs, i)).fold(f64::INFINITY, f64::min)
+            pictures
+                .iter()
+                .enumerate()
+                .map(|(i, picture)| psnr(&picture.image, &theirs, i))
+                .fold(f64::INFINITY, f64::min)
         });
         if quality < 50.0 && bound(&case.model) < 1e-2 {
             wrong.push(format!("{}: {quality:.1} dB", case.name));
         }
-        let entry = worst.entry(format!("{} {}", case.model, case.pipeline)).or_insert((0.0, f64::INFINITY, 0));
+        let entry =
+            worst.entry(format!("{} {}", case.model, case.pipeline)).or_insert((0.0, f64::INFINITY, 0));
         *entry = (entry.0.max(off), entry.1.min(quality), entry.2 + 1);
     }
     for (what, (off, quality, count)) in &worst {

@@ -7,7 +7,10 @@ use shortform::{
     models::{Catalog, Model},
 };
 
-use super::{fixtures, json, models::{Studio, copy}};
+use super::{
+    fixtures, json,
+    models::{Studio, copy},
+};
 
 #[derive(Deserialize)]
 struct Limit {
@@ -19,7 +22,8 @@ struct Limit {
 /// The ids of each prompt, special ones included, neither padded nor cut.
 fn goldens(name: &str) -> Vec<Vec<u32>> {
     let ids: Array1<u16> = ndarray_npy::read_npy(fixtures("tokens").join(name).join("ids.npy")).unwrap();
-    let counts: Array1<u32> = ndarray_npy::read_npy(fixtures("tokens").join(name).join("counts.npy")).unwrap();
+    let counts: Array1<u32> =
+        ndarray_npy::read_npy(fixtures("tokens").join(name).join("counts.npy")).unwrap();
     let mut rest = ids.iter().map(|&id| u32::from(id));
     counts.iter().map(|&count| rest.by_ref().take(count as usize).collect()).collect()
 }

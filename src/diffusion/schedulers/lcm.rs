@@ -8,7 +8,7 @@ use super::{
     blend,
     bound::Bound,
     finite,
-    schedule::Given,
+    schedule::{Given, Start},
     spacing::linspace,
 };
 
@@ -42,7 +42,12 @@ impl Lcm {
         let prediction = Prediction::of(config, Prediction::USUAL)?;
         let signal = betas::signal(config, &Training::LCM, true)?;
         let whole = timesteps(config, schedule)?;
-        let calls = schedule.cut(&whole, train, 1)?;
+        let calls = match schedule.start {
+            Start::StrengthOfDistilled(_) => {
+                Schedule { start: Start::Noise, ..schedule.clone() }.cut(&whole, train, 1)?
+            }
+            _ => schedule.cut(&whole, train, 1)?,
+        };
         let scaling = config.number("timestep_scaling").unwrap_or(10.0) as f32;
         let step = |index: usize| {
             let timestep = whole[index];
@@ -89,11 +94,17 @@ fn timesteps(config: &Config, schedule: &Schedule) -> Result<Vec<f32>, Scheduler
     if let Some(given) = schedule.falling_timesteps(train)? {
         return Ok(given.iter().map(|&timestep| timestep.trunc() as f32).collect());
     }
-    let inference_steps = schedule.steps(Some(distilled))?;
+    let left = match schedule.start {
+        Start::StrengthOfDistilled(strength) if (0.0..=1.0).contains(&strength) => {
+            (distilled as f64 * strength) as usize
+        }
+        _ => distilled,
+    };
+    let inference_steps = schedule.steps(Some(left))?;
     let ratio = train / distilled;
     // `endpoint=False`: one more would be the end.
-    let positions = linspace(0.0, distilled as f64, inference_steps + 1);
-    let timestep = |position: &f64| ((distilled - position.floor() as usize) * ratio - 1) as f32;
+    let positions = linspace(0.0, left as f64, inference_steps + 1);
+    let timestep = |position: &f64| ((left - position.floor() as usize) * ratio - 1) as f32;
     Ok(positions[..inference_steps].iter().map(timestep).collect())
 }
 

@@ -14,6 +14,10 @@ pub enum Start {
     Strength(f64),
     /// The same with `ceil(n * strength)` steps, as Stable Diffusion 3 and FLUX count.
     StrengthRoundedUp(f64),
+    /// With a picture, of which this much is redrawn, in all inference steps: a latent consistency
+    /// model leaves out the noisy part of the steps it was distilled at instead. To other
+    /// schedulers the same as [`Strength`](Self::Strength).
+    StrengthOfDistilled(f64),
     /// With the latents another model left at this part of the way, between 0 and 1:
     /// `denoising_start` of SDXL's refiner.
     At(f64),
@@ -126,7 +130,7 @@ impl Schedule {
         let steps = counted as f64;
         let begin = match self.start {
             Start::Noise => 0,
-            Start::Strength(strength) => {
+            Start::Strength(strength) | Start::StrengthOfDistilled(strength) => {
                 between(strength, 0.0..=1.0, "strength")?;
                 (counted - ((steps * strength) as usize).min(counted)) * order
             }
