@@ -261,19 +261,19 @@ impl TextToImage {
 fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Error> {
     const FILE: &str = "scheduler/scheduler_config.json";
     let path = model.path.join(FILE);
-    let Some(json) = model.json(FILE)? else {
+    let Ok(text) = std::fs::read_to_string(&path) else {
         return Err(Error::Config {
             path,
             reason: "is missing; copy it from the model that was exported".into(),
         });
     };
-    let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
+    let mut config = Config::parse(&text).map_err(|e| scheduler_error(model, e))?;
     let leading = matches!(config.text("timestep_spacing"), None | Some("leading"));
     let offset = config.number("steps_offset").unwrap_or(0.0);
     if offset != 1.0 && leading {
         notes.push(format!("scheduler: steps_offset 1 instead of {offset}, as diffusers does"));
     }
-    if json.get("clip_sample").and_then(serde_json::Value::as_bool) == Some(true) {
+    if config.flag("clip_sample") == Some(true) {
         notes.push("scheduler: clip_sample off, as diffusers does".to_owned());
     }
     config.set("steps_offset", 1);
