@@ -1,5 +1,5 @@
 //! Pictures, noise, tokens and schedules against what diffusers made of the same weights:
-//! `python/parity/make_fixtures.py` wrote `tests/fixtures/diffusion`.
+//! `python/reference/diffusion_suite.py` wrote `tests/fixtures/diffusion`.
 
 use std::{
     fs,
@@ -7,18 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ndarray::{Array3, Array4};
+use ndarray::{Array3, Array4, s};
 use ndarray_npy::read_npy;
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Denoiser, Error, Noise, Options, Picture, Request, TextToImage, check,
+        Denoiser, Error, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told, check,
         schedulers::{self, Config, Schedule},
-        standard_normal,
     },
     engine::{self, Candidate, Device, Residency},
-    models::{Catalog, Model, Part, PartKind},
-    story::{SchedulerKind, Seed, Size},
+    models::{Catalog, Family, Model, Part, PartKind},
+    story::{Rng, SchedulerKind, Seed, Size},
 };
 
 fn fixtures() -> PathBuf {
@@ -77,22 +76,22 @@ struct Case {
 impl Case {
     fn request(&self, latents: impl FnOnce() -> Array4<f32>) -> Request {
         Request {
-            prompt: self.prompt.clone(),
-            negative_prompt: self.negative_prompt.clone(),
-            size: Size::new(self.width, self.height),
+            negative_prompt: Some(self.negative_prompt.clone()),
+            reading: Reading::Plain,
             inference_steps: self.inference_steps,
             guidance_scale: self.guidance_scale,
             scheduler: self.scheduler,
             noise: match self.noise {
                 None => Noise::Seed(Seed(self.seed)),
-                Some(_) => Noise::Latents(latents()),
+                Some(_) => Noise::Latents(latents(), Seed(self.seed)),
             },
+            ..Request::new(self.prompt.clone(), Size::new(self.width, self.height))
         }
     }
 }
 
 fn draw(model: &mut TextToImage, request: &Request) -> Picture {
-    model.generate(request, &mut |_| ControlFlow::Continue(())).unwrap()
+    model.generate(request, &mut |_| ControlFlow::Continue(())).unwrap().swap_remove(0)
 }
 
 /// The largest difference over the largest value.
@@ -130,7 +129,8 @@ fn noise_is_the_one_of_pytorch_bit_for_bit() {
         bits: Vec<u32>,
     }
     for golden in json::<Vec<Golden>>("noise.json") {
-        let ours = standard_normal(golden.bits.len(), golden.seed).mapv(f32::to_bits).to_vec();
+        let mut random = Random::new(Rng::TorchCpu, Seed(golden.seed));
+        let ours = random.normal(golden.bits.len()).mapv(f32::to_bits).to_vec();
         assert_eq!(ours, golden.bits, "seed {}", golden.seed);
     }
 }
@@ -217,11 +217,19 @@ fn an_older_dialect_is_spoken() {
     let header = shortform::models::Header::read(&file).unwrap();
     assert!(header.weights.f16 > header.weights.f32, "{header:?}");
     let part = Part { kind: PartKind::Denoiser, file, config: None, header };
-    let mut denoiser = Denoiser::open(&part, &engine::Options::default()).unwrap();
+    let mut denoiser = Denoiser::open(&part, Family::StableDiffusion, &engine::Options::default()).unwrap();
     let read = |name: &str| folder.join(format!("{name}.npy"));
-    let (sample, hidden) = (read_npy(read("sample")).unwrap(), read_npy(read("hidden")).unwrap());
+    let sample: Array4<f32> = read_npy(read("sample")).unwrap();
+    let hidden: Array3<f32> = read_npy(read("hidden")).unwrap();
     // Two rows for a network of one, 16-bit floats for 32.
-    let predicted = denoiser.predict(&sample, 500.0, &hidden).unwrap();
+    let mut told = Told::rows(2);
+    told.each("encoder_hidden_states", hidden.into_dyn());
+    let mut predicted = Array4::zeros(sample.dim());
+    for row in 0..2 {
+        let one = sample.slice(s![row..row + 1, .., .., ..]).to_owned();
+        let both = denoiser.predict(&one, 500.0, &told).unwrap();
+        predicted.slice_mut(s![row, .., .., ..]).assign(&both.slice(s![row, .., .., ..]));
+    }
     let off = off(&predicted, &read_npy(read("predicted")).unwrap());
     assert!(off <= 5e-3, "{off:e}");
 }
@@ -269,10 +277,10 @@ fn impossible_requests_say_what_would_be_possible() {
     assert!(odd.contains("multiples of 16") && odd.contains("nearest size is 80x112"), "{odd}");
     let steps = fails(&Request { inference_steps: 0, ..request.clone() });
     assert!(steps.contains("1 to 1000"), "{steps}");
-    let latents = Noise::Latents(Array4::zeros((1, 4, 8, 8)));
+    let latents = Noise::Latents(Array4::zeros((1, 4, 8, 8)), Seed(0));
     let shape = fails(&Request { noise: latents, ..request.clone() });
     assert!(shape.contains("[1, 4, 12, 8]"), "{shape}");
-    let overflow = Noise::Latents(Array4::from_elem((1, 4, 12, 8), f32::MAX));
+    let overflow = Noise::Latents(Array4::from_elem((1, 4, 12, 8), f32::MAX), Seed(0));
     let overflow = fails(&Request { noise: overflow, ..request });
     assert!(overflow.contains("384 latents are not numbers"), "{overflow}");
 }
@@ -348,13 +356,12 @@ fn the_embedded_model_draws_what_it_draws_in_pytorch() {
     assert_eq!(drawer.tokenizer().encode(&golden.prompt).ids, ids.prompt);
     assert_eq!(drawer.tokenizer().encode(&golden.negative_prompt).ids, ids.negative_prompt);
     let request = Request {
-        prompt: golden.prompt,
-        negative_prompt: golden.negative_prompt,
-        size: Size::new(golden.width, golden.height),
+        negative_prompt: Some(golden.negative_prompt),
         inference_steps: golden.steps,
         guidance_scale: golden.guidance_scale,
         scheduler: golden.scheduler,
-        noise: Noise::Latents(read_npy(read("latents_in.npy")).unwrap()),
+        noise: Noise::Latents(read_npy(read("latents_in.npy")).unwrap(), Seed(0)),
+        ..Request::new(golden.prompt, Size::new(golden.width, golden.height))
     };
     let picture = draw(&mut drawer, &request);
     assert_eq!(check(&picture), Ok(()));

@@ -7,10 +7,10 @@ use ndarray::{Array1, Array4, ArrayView4, Axis, s};
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Generator,
+        Random,
         schedulers::{Config, Schedule, Scheduler, SchedulerError, Start, scheduler},
     },
-    story::SchedulerKind,
+    story::{Rng, SchedulerKind, Seed},
 };
 
 /// Largest difference of latents over largest latent.
@@ -159,7 +159,7 @@ fn run(fixtures: &Fixtures, case: &Case) -> Result<f32, String> {
             return Err("starts elsewhere".into());
         }
     }
-    let mut generator = Generator::new(case.seed);
+    let mut random = Random::new(Rng::TorchCpu, Seed(case.seed));
     let mut drawn = Vec::new();
     let mut latents = start.clone();
     let mut worst = 0.0f32;
@@ -173,7 +173,7 @@ fn run(fixtures: &Fixtures, case: &Case) -> Result<f32, String> {
         let coefficient = goldens.coefficients[call % goldens.coefficients.len()];
         let predicted = &shown * goldens.factor + &pattern * coefficient;
         let mut draw = || {
-            let noise = generator.standard_normal(latents.dim());
+            let noise = random.normal(latents.dim());
             drawn.push(noise.clone());
             noise
         };

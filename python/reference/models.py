@@ -35,6 +35,7 @@ TABLE: dict[str, tuple[str, str, str, str, dict[str, str], dict[str, Any]]] = {
                  {part: f"{name}-fp16" if "-" in name else name for part, name in SD.items()}, {}),
     "sd1-bf16": ("sd1", "SD 1.5, the UNet's weights stored in bfloat16", "StableDiffusionPipeline", "sd15", {**SD, "unet": "unet-sd1-bf16"}, {}),
     "sd1-external": ("sd1", "SD 1.5, the UNet's weights in model.onnx_data", "StableDiffusionPipeline", "sd15", {**SD, "unet": "unet-sd1-external"}, {}),
+    "sd1-int64": ("sd1", "SD 1.5, timesteps as int64", "StableDiffusionPipeline", "sd15-ddim", {**SD, "unet": "unet-sd1-int64"}, {}),
     "sd1-fixed": ("sd1", "SD 1.5, one row of 64x96 only", "StableDiffusionPipeline", "sd15",
                   {part: f"{name}-fixed" if "-" in name else name for part, name in SD.items()}, {}),
     "sd1-taesd": ("sd1", "SD 1.5 with a tiny autoencoder", "StableDiffusionPipeline", "sd15",
@@ -113,6 +114,7 @@ def variants() -> None:
         onnx_parts.unet(p / f"unet-sd1-{name}", made(tiny.unet_sd1()), **extra, **typed)
         onnx_parts.vae_decoder(p / f"vae-sd-decoder-{name}", made(tiny.vae("sd")), **extra, **typed)
         onnx_parts.vae_encoder(p / f"vae-sd-encoder-{name}", made(tiny.vae("sd")), **extra, **typed)
+    onnx_parts.unet(p / "unet-sd1-int64", tiny.unet_sd1(), whole=True)
     onnx_parts.with_external_data(p / "unet-sd1", p / "unet-sd1-external", "model.onnx_data")
     onnx_parts.weights_in_bfloat16(p / "unet-sd1", p / "unet-sd1-bf16")
 

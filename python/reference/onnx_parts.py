@@ -110,14 +110,14 @@ def with_external_data(source: Path, target: Path, location: str) -> None:
 
 
 def weights_in_bfloat16(source: Path, target: Path) -> None:
-    """Weights of two axes or more stored in 16 bits, cast where they are used; inputs, outputs and arithmetic stay float32."""
+    """Weights of two real axes or more (a norm's are written with one) stored in 16 bits, cast where they are used; inputs, outputs and arithmetic stay float32."""
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(source / "config.json", target)
     model = onnx.load(source / "model.onnx")
     casts = []
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if array.dtype == np.float32 and array.ndim >= 2:
+        if array.dtype == np.float32 and sum(side > 1 for side in array.shape) >= 2:
             name, half = tensor.name, torch.from_numpy(array.copy()).bfloat16()
             tensor.CopyFrom(TensorProto(name=f"{name}_bf16", data_type=TensorProto.BFLOAT16, dims=array.shape,
                                         raw_data=half.view(torch.int16).numpy().tobytes()))
@@ -156,7 +156,8 @@ def t5(folder: Path, module: Any) -> None:
 
 
 def unet(folder: Path, module: Any, batch: int = 2, size: tuple[int, int] = (12, 8), fixed: bool = False, dtype: torch.dtype = torch.float32,
-         **more: Any) -> None:
+         whole: bool = False, **more: Any) -> None:
+    """Timesteps are floats, as Euler's mostly are; int64 where `whole` says so."""
     config = module.config
     width, sizes = config.cross_attention_dim, config.addition_embed_type == "text_time"
     embeds = 24
@@ -171,7 +172,7 @@ def unet(folder: Path, module: Any, batch: int = 2, size: tuple[int, int] = (12,
     def inputs(rows: int, height: int, wide: int, words: int) -> dict[str, torch.Tensor]:
         generator = torch.Generator().manual_seed(rows)
         draw = lambda *shape: torch.randn(*shape, generator=generator).to(dtype)
-        given = {"sample": draw(rows, 4, height, wide), "timestep": torch.tensor(601), "encoder_hidden_states": draw(rows, words, width)}
+        given = {"sample": draw(rows, 4, height, wide), "timestep": torch.tensor(601 if whole else 600.75), "encoder_hidden_states": draw(rows, words, width)}
         if sizes:
             given |= {"text_embeds": draw(rows, embeds), "time_ids": draw(rows, count).abs() * 64}
         if config.time_cond_proj_dim:

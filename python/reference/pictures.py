@@ -30,39 +30,46 @@ def init_image(width: int, height: int) -> np.ndarray:
     return (colours + disc[..., None] + grain).clip(0, 255).astype(np.uint8)
 
 
-def run(case: dict[str, Any], values: Arrays, pixels: Arrays, finals: dict[str, torch.Tensor]) -> dict[str, Any]:
-    pipe = pipelines.pipe(case["model"], case["pipeline"], case["scheduler"], case["scheduler_options"])
+def given_noise(case: dict[str, Any]) -> torch.Tensor | None:
+    if not case["latents"]:
+        return None
+    channels = 16 if case["model"].startswith(("sd3", "flux")) else 4
+    return torch.randn(1, channels, case["height"] // 8, case["width"] // 8, generator=torch.Generator().manual_seed(99))
+
+
+def draw(pipe: Any, case: dict[str, Any], handed: torch.Tensor | None, kind: str) -> Any:
+    """What the pipeline answers; latents have their own shape whatever the family."""
     flux, width, height = "Flux" in case["pipeline"], case["width"], case["height"]
     taken = inspect.signature(type(pipe).__call__).parameters
     given: dict[str, Any] = {CALL.get(key, key): case[key] for key in (*PLAIN, *CALL) if case[key] is not None}
-    told = {key: value for key, value in case.items() if key not in KEPT_OUT}
     if case["init_image"]:
-        picture = init_image(width, height)
-        given["image"], told["init_image"] = PIL.Image.fromarray(picture), pixels.add(picture)
-    if case["after"]:
-        given["image"] = finals[case["after"]]
-        told["init_latents"] = values.add(given["image"])
-    if case["latents"]:
-        channels = 16 if flux or "StableDiffusion3" in case["pipeline"] else 4
-        noise = torch.randn(1, channels, height // 8, width // 8, generator=torch.Generator().manual_seed(99))
-        told["latents"] = values.add(noise)
+        given["image"] = PIL.Image.fromarray(init_image(width, height))
+    if handed is not None:
+        given["image"] = handed
+    if (noise := given_noise(case)) is not None:
         given["latents"] = pipelines.packed(noise) if flux else noise
+    # Image to image pipelines read the size off the image; LCM's take no negative prompt, which is None then.
     unknown = {key: value for key, value in given.items() if key not in taken}
     assert set(unknown) <= {"width", "height"}, unknown
     given = {key: value for key, value in given.items() if key in taken}
-    draw = lambda kind: pipe(**given, generator=torch.Generator("cpu").manual_seed(case["seed"]), output_type=kind).images
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        latents = draw("latent")
-        final = pipelines.unpacked(latents, height, width) if flux else latents
-        if case["picture"]:
-            told["picture"] = pixels.add((draw("np") * 255).round().astype(np.uint8))
-        else:
-            told["picture"] = None
-    assert final.shape == (case["count"], final.shape[1], height // 8, width // 8), final.shape
+    answer = pipe(**given, generator=torch.Generator("cpu").manual_seed(case["seed"]), output_type=kind).images
+    return pipelines.unpacked(answer, height, width) if flux and kind == "latent" else answer
+
+
+def run(case: dict[str, Any], values: Arrays, pixels: Arrays, finals: dict[str, torch.Tensor]) -> dict[str, Any]:
+    pipe = pipelines.pipe(case["model"], case["pipeline"], case["scheduler"], case["scheduler_options"])
+    handed = finals[case["after"]] if case["after"] else None
+    told = {key: value for key, value in case.items() if key not in KEPT_OUT}
+    told["init_image"] = pixels.add(init_image(case["width"], case["height"])) if case["init_image"] else None
+    told["init_latents"] = values.add(handed) if handed is not None else None
+    noise = given_noise(case)
+    told["latents"] = values.add(noise) if noise is not None else None
+    final = draw(pipe, case, handed, "latent")
+    told["picture"] = pixels.add((draw(pipe, case, handed, "np") * 255).round().astype(np.uint8)) if case["picture"] else None
+    assert final.shape == (case["count"], final.shape[1], case["height"] // 8, case["width"] // 8), final.shape
     finals[case["name"]] = final
     told["final"] = values.add(final.contiguous())
-    spread = "" if told["picture"] is None else f" picture {pixels.parts[-1].std():.0f}"
+    spread = f" picture {pixels.parts[-1].std():.0f}" if told["picture"] else ""
     print(f"{case['name']:40} largest {float(final.abs().max()):8.2f} spread {float(final.std()):6.2f}{spread}", flush=True)
     return told
 
@@ -70,7 +77,9 @@ def run(case: dict[str, Any], values: Arrays, pixels: Arrays, finals: dict[str, 
 def main() -> None:
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    values, pixels, told, finals = Arrays(np.float32), Arrays(np.uint8), [], {}
+    warnings.simplefilter("ignore")
+    values, pixels, told = Arrays(np.float32), Arrays(np.uint8), []
+    finals: dict[str, torch.Tensor] = {}
     since = time.monotonic()
     chosen = [case for case in cases() if not sys.argv[1:] or any(case["name"].startswith(prefix) for prefix in sys.argv[1:])]
     for case in chosen:

@@ -1,7 +1,5 @@
 """The real pipelines of diffusers on the tiny networks."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -31,7 +29,7 @@ NETWORKS: dict[str, Any] = {
 
 def network(part: str) -> Any:
     """The network of a part; of one stored in 16 bits, with its weights rounded to them."""
-    for suffix, dtype in (("-fp16", torch.float16), ("-bf16", torch.bfloat16), ("-fixed", None), ("-external", None)):
+    for suffix, dtype in (("-fp16", torch.float16), ("-bf16", torch.bfloat16), ("-fixed", None), ("-external", None), ("-int64", None)):
         if part.endswith(suffix):
             made = NETWORKS[part.removesuffix(suffix)]()
             if dtype is None:

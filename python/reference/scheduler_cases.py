@@ -134,6 +134,12 @@ def own_options() -> Iterator[Case]:
                                                  "use_karras_sigmas": True, "sigma_min": 0.002, "sigma_max": 700.0})
     yield case("euler", "timesteps", 4, PUBLISHED["lightning"], timesteps=[999, 800, 400, 100])
     yield case("euler", "sigmas", 4, PUBLISHED["sdxl"], sigmas=[14.6, 5.0, 1.5, 0.3, 0.0])
+    yield case("dpm", "zero-snr-karras", 8, {**SCALED, "rescale_betas_zero_snr": True, "use_karras_sigmas": True, "prediction_type": "v_prediction",
+                                             "timestep_spacing": "trailing"})
+    yield case("euler", "zero-snr-karras", 8, {**SCALED, "rescale_betas_zero_snr": True, "use_karras_sigmas": True, "prediction_type": "v_prediction"})
+    for kind in ("euler", "dpm", "unipc", "heun"):
+        for sigmas in ("karras", "exponential", "beta"):
+            yield case(kind, f"{sigmas}-sd15", 12, {**PUBLISHED["sd15"], f"use_{sigmas}_sigmas": True})
     yield case("lcm", "original-20", 4, {**PUBLISHED["lcm"], "original_inference_steps": 20})
     yield case("lcm", "original-100", 8, {**PUBLISHED["lcm"], "original_inference_steps": 100, "timestep_scaling": 1.0})
     yield case("lcm", "not-to-one", 4, {**PUBLISHED["lcm"], "set_alpha_to_one": False})
@@ -232,7 +238,7 @@ def refused() -> Iterator[Case]:
             yield case(kind, "wrong-betas", 4, {"beta_schedule": "sine"})
             yield case(kind, "wrong-spacing", 4, {**SCALED, "timestep_spacing": "even"})
             yield case(kind, "wrong-prediction", 4, {**SCALED, "prediction_type": "score"})
-    for kind in ("ddim", "pndm", "euler", "lcm"):
+    for kind in ("ddim", "lcm"):  # the others take it
         yield case(kind, "too-many", 1001, SCALED)
     for kind in ("euler", "dpm", "unipc", "heun", "flow"):
         yield case(kind, "two-spacings", 4, {"use_karras_sigmas": True, "use_beta_sigmas": True})

@@ -13,12 +13,13 @@ use super::{
     input::{failed, write_picture},
 };
 use crate::{
-    diffusion::{self, Noise, TextToImage},
+    diffusion::{self, Kept, Noise, Reading, Source, Start, TextToImage},
     engine::{self, Candidate, DeviceChoice},
     models::{self, Catalog},
     stages::Cancel,
     store,
-    story::{SchedulerKind, Seed, Size},
+    story::{Rng, SchedulerKind, Seed, Size},
+    upscale,
 };
 
 /// Draw a picture from a prompt
@@ -28,8 +29,11 @@ pub(crate) struct Args {
     #[arg(long)]
     prompt: String,
     /// What it does not show
-    #[arg(long, value_name = "PROMPT", default_value = "")]
-    negative_prompt: String,
+    #[arg(long, value_name = "PROMPT")]
+    negative_prompt: Option<String>,
+    /// Read prompts as diffusers does: brackets are text, what is too long is cut off
+    #[arg(long)]
+    plain_prompt: bool,
     /// A model's name (see `shortform doctor`) or a folder in the diffusers ONNX layout
     #[arg(long, default_value = "pocket")]
     model: String,
@@ -42,21 +46,33 @@ pub(crate) struct Args {
     /// How strongly the prompt pulls; 1 is not at all, 1.5 suits pocket, 7.5 Stable Diffusion 1.x
     #[arg(long, value_name = "SCALE", default_value_t = 1.5)]
     guidance_scale: f32,
+    /// Draws guided pictures back to a natural contrast; 0.7 suits models that predict velocity
+    #[arg(long, value_name = "0..1", default_value_t = 0.0)]
+    guidance_rescale: f32,
+    /// Leaves out the text encoder's last layers [default: the model's own choice]
+    #[arg(long, value_name = "N")]
+    clip_skip: Option<usize>,
+    /// How much noise DDIM adds on its way
+    #[arg(long, value_name = "0..1", default_value_t = 0.0)]
+    eta: f64,
     /// The noise scheduler
     #[arg(long, value_enum, default_value_t = Scheduler::Auto)]
     scheduler: Scheduler,
-    /// Fixes the initial noise, as PyTorch's CPU generator does
+    /// Fixes the noise
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Whose numbers the seed stands for
+    #[arg(long, value_enum, default_value_t = Generator::TorchCpu)]
+    rng: Generator,
     /// How many pictures; each next one takes the next seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     count: u64,
-    /// Start from a picture (not built into this version)
+    /// Start from a picture; it is scaled and cropped to the size drawn
     #[arg(long, value_name = "FILE", requires = "strength")]
     init_image: Option<PathBuf>,
-    /// How much of the first picture is redrawn (not built into this version)
+    /// How much of that picture is redrawn: 0 keeps it, 1 keeps nothing
     #[arg(long, value_name = "0..1", requires = "init_image")]
-    strength: Option<f32>,
+    strength: Option<f64>,
     /// Start from this noise: float32 NPY of shape (1, channels, height/8, width/8), standard normal
     #[arg(long, value_name = "FILE.npy", conflicts_with = "count")]
     latents: Option<PathBuf>,
@@ -120,29 +136,54 @@ impl From<Scheduler> for SchedulerKind {
     }
 }
 
-pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
-    if args.init_image.is_some() {
-        return Err(Failure::new(
-            Exit::Missing,
-            "image to image (--init-image) is not built into this version",
-        ));
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Generator {
+    /// PyTorch's on the processor, as diffusers' examples use
+    TorchCpu,
+    /// PyTorch's on a CUDA card
+    TorchCuda,
+}
+
+impl From<Generator> for Rng {
+    fn from(generator: Generator) -> Self {
+        match generator {
+            Generator::TorchCpu => Self::TorchCpu,
+            Generator::TorchCuda => Self::TorchCuda,
+        }
     }
+}
+
+pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let cancel = cancel_on_signals()?;
     let model = Catalog::new(args.machine.models_dir.clone())
         .find(&args.model)
         .map_err(|error| Failure::because(exit_of_model(&error), &error))?;
     let (mut painter, size) = open(args, &model, output)?;
     let latents = args.latents.as_ref().map(read_latents).transpose()?;
+    let start = start(args, size)?;
+    let dropped = painter.dropped_tokens(&args.prompt, args.reading());
+    if dropped > 0 && !output.quiet {
+        eprintln!("warning: the last {dropped} tokens of the prompt do not fit and are not seen");
+    }
     for index in 0..args.count {
         let seed = args.seed + index;
+        let noise = match &latents {
+            None => Noise::Seed(Seed(seed)),
+            Some(latents) => Noise::Latents(latents.clone(), Seed(seed)),
+        };
         let request = diffusion::Request {
-            prompt: args.prompt.clone(),
             negative_prompt: args.negative_prompt.clone(),
-            size,
+            reading: args.reading(),
             inference_steps: args.inference_steps,
             guidance_scale: args.guidance_scale,
+            guidance_rescale: args.guidance_rescale,
+            clip_skip: args.clip_skip,
             scheduler: args.scheduler.into(),
-            noise: latents.clone().map_or(Noise::Seed(Seed(seed)), Noise::Latents),
+            eta: args.eta,
+            rng: args.rng.into(),
+            noise,
+            start: start.clone(),
+            ..diffusion::Request::new(args.prompt.clone(), size)
         };
         let picture = draw(&mut painter, &request, &cancel, output)?;
         diffusion::check(&picture).map_err(|blank| Failure::because(Exit::Failed, &blank))?;
@@ -161,6 +202,24 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+impl Args {
+    fn reading(&self) -> Reading {
+        if self.plain_prompt { Reading::Plain } else { Reading::Weighted }
+    }
+}
+
+/// The picture to start from, at the size drawn.
+fn start(args: &Args, size: Size) -> Result<Start, Failure> {
+    let (Some(path), Some(strength)) = (&args.init_image, args.strength) else { return Ok(Start::Noise) };
+    let shown = path.display();
+    let picture = image::open(path).map_err(|error| {
+        Failure::new(Exit::Invalid, format!("--init-image {shown} is no picture that can be read: {error}"))
+    })?;
+    let fitted = upscale::fit(&picture.to_rgb8(), size, 1.0)
+        .map_err(|error| failed(&format!("--init-image {shown}"), &error))?;
+    Ok(Start::Given(Source::Picture(fitted), Kept::Strength(strength)))
 }
 
 /// Decides where and how to draw, says so, and reads the model.
@@ -211,13 +270,14 @@ fn draw(
     };
     let style = ProgressStyle::with_template("{bar:28} {pos}/{len} inference steps  {eta} left");
     bar.set_style(style.expect("the template is a constant").progress_chars("━╸─"));
-    let picture = painter.generate(request, &mut |progress| {
+    let pictures = painter.generate(request, &mut |progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.step as u64);
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
-    picture.map_err(|error| Failure::because(exit_of(&error), &error))
+    let mut pictures = pictures.map_err(|error| Failure::because(exit_of(&error), &error))?;
+    Ok(pictures.swap_remove(0))
 }
 
 /// `name.png`, `name-2.png`, `name-3.png` ...

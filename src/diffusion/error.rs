@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{engine, models, models::Family, story::Size};
+use crate::{engine, models, story::Size};
 
 use super::Blank;
 
@@ -15,16 +15,6 @@ pub enum Error {
     /// The model folder is wrong.
     #[error(transparent)]
     Model(#[from] models::Error),
-    /// A family this room cannot draw with.
-    #[error(
-        "model `{model}` is of the family {family}, which is not built in yet: choose a Stable Diffusion 1.x or 2.x model"
-    )]
-    Family {
-        /// The model.
-        model: String,
-        /// What it is.
-        family: Family,
-    },
     /// A file of the model that says something this room does not understand.
     #[error("`{}`: {reason}", path.display())]
     Config {

@@ -9,10 +9,12 @@ mod embedded;
 mod error;
 mod family;
 mod model;
+mod norm;
 mod onnx;
 
 pub use catalog::{Catalog, Installed, Origin};
 pub use error::Error;
 pub use family::Family;
 pub use model::{Model, Part, PartKind};
+pub use norm::{LayerNorm, last_norm};
 pub use onnx::{Header, WeightBytes};

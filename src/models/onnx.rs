@@ -16,6 +16,8 @@ use super::Error;
 pub struct Header {
     /// The names of its inputs.
     pub inputs: Vec<String>,
+    /// The lengths of each input's dimensions, in the same order; `None` where one is free.
+    pub shapes: Vec<Vec<Option<u64>>>,
     /// The names of its outputs.
     pub outputs: Vec<String>,
     /// Its weights, inside the file or beside it.
@@ -46,8 +48,7 @@ impl Header {
         let file = File::open(path).map_err(Error::io("read", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
         let not_onnx = |reason: String| Error::NotOnnx { path: path.to_owned(), reason };
-        let header = model(&mut Reader { file: BufReader::new(file), at: 0 }, length)
-            .map_err(|e| not_onnx(e.to_string()))?;
+        let header = model(&mut Reader::new(file), length).map_err(|e| not_onnx(e.to_string()))?;
         match header.outputs.is_empty() {
             true => Err(not_onnx("it has no graph with outputs".into())),
             false => Ok(header),
@@ -75,11 +76,13 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
                 initializers.insert(initializer(reader, length, &mut header.weights)?)
             }
             (11, Value::Bytes(length)) => {
-                header.inputs.push(name_of(reader, length)?);
+                let (name, shape) = value_info(reader, length)?;
+                header.inputs.push(name);
+                header.shapes.push(shape);
                 true
             }
             (12, Value::Bytes(length)) => {
-                header.outputs.push(name_of(reader, length)?);
+                header.outputs.push(value_info(reader, length)?.0);
                 true
             }
             (_, value) => {
@@ -89,21 +92,53 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
         };
     }
     // Before IR version 4 every initializer was listed as an input too.
-    header.inputs.retain(|name| !initializers.contains(name));
+    let kept: Vec<bool> = header.inputs.iter().map(|name| !initializers.contains(name)).collect();
+    let (mut names, mut shapes) = (kept.iter(), kept.iter());
+    header.inputs.retain(|_| names.next() == Some(&true));
+    header.shapes.retain(|_| shapes.next() == Some(&true));
     Ok(())
 }
 
-/// `ValueInfoProto`: field 1 is the name.
-fn name_of(reader: &mut Reader, length: u64) -> io::Result<String> {
+/// `ValueInfoProto`: name 1, type 2.
+fn value_info(reader: &mut Reader, length: u64) -> io::Result<(String, Vec<Option<u64>>)> {
     let end = reader.at + length;
-    let mut name = String::new();
+    let (mut name, mut shape) = (String::new(), Vec::new());
     while let Some(field) = reader.field(end)? {
         match field {
             (1, Value::Bytes(length)) => name = reader.text(length)?,
+            (2, Value::Bytes(length)) => nested(reader, length, &[1, 2], &mut shape)?,
             (_, value) => reader.skip(value)?,
         }
     }
-    Ok(name)
+    Ok((name, shape))
+}
+
+/// `TypeProto`: tensor_type 1; `TypeProto.Tensor`: shape 2; `TensorShapeProto`: dim 1, each.
+fn nested(reader: &mut Reader, length: u64, path: &[u64], shape: &mut Vec<Option<u64>>) -> io::Result<()> {
+    let end = reader.at + length;
+    while let Some(field) = reader.field(end)? {
+        match (field, path) {
+            ((number, Value::Bytes(length)), [first, rest @ ..]) if number == *first => {
+                nested(reader, length, rest, shape)?
+            }
+            ((1, Value::Bytes(length)), []) => shape.push(dimension(reader, length)?),
+            ((_, value), _) => reader.skip(value)?,
+        }
+    }
+    Ok(())
+}
+
+/// `TensorShapeProto.Dimension`: dim_value 1, or a name, or nothing.
+fn dimension(reader: &mut Reader, length: u64) -> io::Result<Option<u64>> {
+    let end = reader.at + length;
+    let mut value = None;
+    while let Some(field) = reader.field(end)? {
+        match field {
+            (1, Value::Number(number)) => value = Some(number),
+            (_, other) => reader.skip(other)?,
+        }
+    }
+    Ok(value.filter(|&value| value > 0))
 }
 
 /// `TensorProto`: dims 1, data_type 2, name 8; the rest is weights or where they lie.
@@ -137,18 +172,28 @@ fn initializer(reader: &mut Reader, length: u64, weights: &mut WeightBytes) -> i
     Ok(name)
 }
 
-enum Value {
+/// What a field holds: a number, or how many bytes follow.
+pub(super) enum Value {
     Number(u64),
     Bytes(u64),
     Fixed(u64),
 }
 
-struct Reader {
+/// Steps through a protocol buffer.
+pub(super) struct Reader {
     file: BufReader<File>,
     at: u64,
 }
 
 impl Reader {
+    pub(super) fn new(file: File) -> Self {
+        Self { file: BufReader::new(file), at: 0 }
+    }
+
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
     fn byte(&mut self) -> io::Result<u8> {
         let mut byte = [0];
         self.file.read_exact(&mut byte)?;
@@ -169,7 +214,7 @@ impl Reader {
     }
 
     /// The next field before `end`: its number and what follows.
-    fn field(&mut self, end: u64) -> io::Result<Option<(u64, Value)>> {
+    pub(super) fn field(&mut self, end: u64) -> io::Result<Option<(u64, Value)>> {
         if self.at >= end {
             return Ok(None);
         }
@@ -189,23 +234,33 @@ impl Reader {
         }
     }
 
-    fn skip(&mut self, value: Value) -> io::Result<()> {
-        if let Value::Bytes(length) | Value::Fixed(length) = value {
-            let step = i64::try_from(length).map_err(|_| wrong("a field is too long"))?;
-            self.file.seek_relative(step)?;
-            self.at += length;
+    pub(super) fn skip(&mut self, value: Value) -> io::Result<()> {
+        match value {
+            Value::Bytes(length) | Value::Fixed(length) => self.step(length),
+            Value::Number(_) => Ok(()),
         }
+    }
+
+    /// Over `length` bytes.
+    pub(super) fn step(&mut self, length: u64) -> io::Result<()> {
+        let step = i64::try_from(length).map_err(|_| wrong("a field is too long"))?;
+        self.file.seek_relative(step)?;
+        self.at += length;
         Ok(())
     }
 
-    fn text(&mut self, length: u64) -> io::Result<String> {
-        if length > 1 << 16 {
-            return Err(wrong("a name is too long"));
-        }
+    pub(super) fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length as usize];
         self.file.read_exact(&mut bytes)?;
         self.at += length;
-        String::from_utf8(bytes).map_err(|_| wrong("a name is not UTF-8"))
+        Ok(bytes)
+    }
+
+    pub(super) fn text(&mut self, length: u64) -> io::Result<String> {
+        if length > 1 << 16 {
+            return Err(wrong("a name is too long"));
+        }
+        String::from_utf8(self.bytes(length)?).map_err(|_| wrong("a name is not UTF-8"))
     }
 }
 

@@ -96,14 +96,14 @@ impl<'a> Painter<'a> {
         let image = match &mut self.drawer {
             None => card::draw(scene.index, size),
             Some(drawer) => {
+                let negative = scene.negative_prompt.as_str();
                 let request = Request {
-                    prompt: scene.prompt.clone(),
-                    negative_prompt: scene.negative_prompt.clone(),
-                    size,
+                    negative_prompt: (!negative.is_empty()).then(|| negative.to_owned()),
                     inference_steps: self.plan.settings.inference_steps as usize,
                     guidance_scale: self.plan.settings.guidance_scale,
                     scheduler: self.plan.settings.scheduler,
                     noise: Noise::Seed(scene.seed),
+                    ..Request::new(scene.prompt.clone(), size)
                 };
                 best(drawer, request, self.plan.settings.candidates, scene, item, ctx)?
             }
@@ -123,7 +123,7 @@ fn best(
     ctx: &mut Context<'_>,
 ) -> Result<RgbImage, Error> {
     let place = format!("scene {} (line {})", scene.index + 1, scene.line);
-    let dropped = drawer.tokenizer().encode(&request.prompt).dropped;
+    let dropped = drawer.dropped_tokens(&request.prompt, request.reading);
     if dropped > 0 {
         ctx.warn(format!("{place}: the last {dropped} tokens of the prompt do not fit and are not seen"));
     }
@@ -142,7 +142,8 @@ fn best(
                 Err(_) => ControlFlow::Break(()),
             }
         };
-        let drawn = drawer.generate(&request, &mut report).and_then(|picture| {
+        let drawn = drawer.generate(&request, &mut report).and_then(|mut pictures| {
+            let picture = pictures.swap_remove(0);
             diffusion::check(&picture)?;
             Ok(picture.image)
         });

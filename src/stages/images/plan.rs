@@ -153,7 +153,7 @@ pub(in crate::stages) fn failed(error: diffusion::Error, place: impl Into<String
         D::Engine(E::LibraryMissing { .. } | E::LibraryBroken { .. } | E::LibraryTooOld { .. }) => {
             Kind::Missing
         }
-        D::Engine(E::DeviceUnusable { .. }) | D::Family { .. } => Kind::Missing,
+        D::Engine(E::DeviceUnusable { .. }) => Kind::Missing,
         D::Request(_) | D::Size { .. } => Kind::Invalid,
         _ => Kind::Failed,
     };
