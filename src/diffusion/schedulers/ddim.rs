@@ -62,7 +62,7 @@ impl Ddim {
             };
             let divisor = match prediction {
                 // Clipped, it may be infinite.
-                Prediction::Epsilon if bound == Bound::Free => step.signal,
+                Prediction::Epsilon if !matches!(bound, Bound::Clip(_)) => step.signal,
                 Prediction::Sample => step.noise,
                 _ => 1.0,
             };

@@ -66,6 +66,8 @@ impl Ddpm {
                     log.exp() as f32
                 }
                 Some("fixed_large") => lost.sqrt(),
+                // The root of a negative number, which only a last step of no noise survives.
+                Some("fixed_large_log") => lost.ln().sqrt(),
                 Some(_) => {
                     let known = ["fixed_small", "fixed_small_log", "fixed_large"];
                     return Err(config.wrong("variance_type", &known));
@@ -79,7 +81,7 @@ impl Ddpm {
                 fresh: (timestep > 0.0).then_some(fresh),
             };
             // Clipped, it may be infinite.
-            let divides = prediction == Prediction::Epsilon && bound == Bound::Free;
+            let divides = prediction == Prediction::Epsilon && !matches!(bound, Bound::Clip(_));
             let divisor = if divides { step.signal } else { 1.0 };
             finite(timestep, &[1.0 / divisor, step.clean, step.latent, step.fresh.unwrap_or_default()])?;
             Ok(step)

@@ -64,7 +64,7 @@ impl Lcm {
                 after,
             };
             // Clipped, it may be infinite.
-            let divides = prediction == Prediction::Epsilon && bound == Bound::Free;
+            let divides = prediction == Prediction::Epsilon && !matches!(bound, Bound::Clip(_));
             let divisor = if divides { step.signal } else { 1.0 };
             finite(timestep, &[1.0 / divisor, step.out, step.skip])?;
             Ok(step)
