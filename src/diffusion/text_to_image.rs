@@ -397,13 +397,13 @@ fn stack<D: ndarray::RemoveAxis>(
 fn scheduler_config(model: &Model, traits: Traits, notes: &mut Vec<String>) -> Result<Config, Error> {
     const FILE: &str = "scheduler/scheduler_config.json";
     let path = model.path.join(FILE);
-    let Some(json) = model.json(FILE)? else {
+    let Ok(text) = std::fs::read_to_string(&path) else {
         return Err(Error::Config {
             path,
             reason: "is missing; copy it from the model that was exported".into(),
         });
     };
-    let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
+    let mut config = Config::parse(&text).map_err(|e| scheduler_error(model, e))?;
     if model.family != Family::StableDiffusion || traits.consistency {
         return Ok(config);
     }

@@ -75,8 +75,12 @@ pub(super) fn signal_above_zero(config: &Config, training: &Training) -> Result<
 /// The share of signal at `timestep`; negative ones count from the end, as PyTorch's do.
 pub(super) fn at(signal: &[f32], timestep: i64) -> Result<f32, SchedulerError> {
     let index = if timestep < 0 { timestep + signal.len() as i64 } else { timestep };
-    let outside =
-        || SchedulerError(format!("timestep {timestep} lies outside of the {} trained ones", signal.len()));
+    let outside = || {
+        SchedulerError(format!(
+            "timestep {timestep} lies outside of the {} trained ones: expected another spacing or `steps_offset`",
+            signal.len()
+        ))
+    };
     usize::try_from(index).ok().and_then(|index| signal.get(index).copied()).ok_or_else(outside)
 }
 

@@ -113,6 +113,21 @@ const OTHERS: &[&str] =
     &["corrector_order", "noise_sampler_seed", "predictor_order", "sigma_data", "sigma_schedule", "tau_func"];
 
 impl Config {
+    /// Reads the text of the file: JSON as Python writes it, where the `lambda_min_clipped` of
+    /// DPM-Solver may be `-Infinity`, which stands for none.
+    pub fn parse(text: &str) -> Result<Self, SchedulerError> {
+        // Strings are left alone; one with an escaped quotation mark is no field's name or word.
+        let mut quoted = false;
+        let parts = text.split('"').map(|part| {
+            quoted = !quoted;
+            if quoted { part.replace("-Infinity", "null") } else { part.to_owned() }
+        });
+        let text = parts.collect::<Vec<_>>().join("\"");
+        let json =
+            serde_json::from_str(&text).map_err(|error| SchedulerError(format!("is not JSON: {error}")))?;
+        Self::read(&json)
+    }
+
     /// Reads a configuration. A field nobody knows is an error: it might change the picture.
     pub fn read(json: &Value) -> Result<Self, SchedulerError> {
         let object = json.as_object().ok_or_else(|| SchedulerError("is not a JSON object".into()))?;
@@ -255,6 +270,17 @@ mod tests {
             let error = Config::read(&json).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn files_are_json_as_python_writes_it() {
+        let config =
+            Config::parse(r#"{"_class_name": "-Infinity", "lambda_min_clipped": -Infinity}"#).unwrap();
+        assert_eq!((config.class(), config.number("lambda_min_clipped")), (Some("-Infinity"), None));
+        assert!(
+            Config::parse(r#"{"shift": -Infinity}"#).unwrap_err().to_string().contains("`shift` is null")
+        );
+        assert!(Config::parse("{").unwrap_err().to_string().contains("is not JSON"));
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Ddim {
         let signal = betas::signal(config, &Training::USUAL, true)?;
         let last = if config.flag("set_alpha_to_one").unwrap_or(true) { 1.0 } else { signal[0] };
         let stride = (train / inference_steps) as i64;
+        let bound = Bound::dynamic(config).or(Bound::clip(config, true));
         let step = |&timestep: &f32| {
             let next = timestep as i64 - stride;
             let before = betas::at(&signal, timestep as i64)?;
@@ -60,7 +61,8 @@ impl Ddim {
                 fresh,
             };
             let divisor = match prediction {
-                Prediction::Epsilon => step.signal,
+                // Clipped, it may be infinite.
+                Prediction::Epsilon if !matches!(bound, Bound::Clip(_)) => step.signal,
                 Prediction::Sample => step.noise,
                 _ => 1.0,
             };
@@ -71,7 +73,7 @@ impl Ddim {
             steps: timesteps.iter().map(step).collect::<Result<_, _>>()?,
             timesteps,
             prediction,
-            bound: Bound::dynamic(config).or(Bound::clip(config, true)),
+            bound,
             stochastic: schedule.eta > 0.0,
         })
     }

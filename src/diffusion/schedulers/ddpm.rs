@@ -48,6 +48,7 @@ impl Ddpm {
         };
         let calls = schedule.cut(&whole, train, 1)?;
         let signal = betas::signal(config, &Training::DDPM, true)?;
+        let bound = Bound::dynamic(config).or(Bound::clip(config, true));
         let step = |&timestep: &f32| {
             let index = whole.iter().position(|other| *other == timestep).unwrap_or_default();
             let before = betas::at(&signal, timestep as i64)?;
@@ -65,6 +66,8 @@ impl Ddpm {
                     log.exp() as f32
                 }
                 Some("fixed_large") => lost.sqrt(),
+                // The root of a negative number, which only a last step of no noise survives.
+                Some("fixed_large_log") => lost.ln().sqrt(),
                 Some(_) => {
                     let known = ["fixed_small", "fixed_small_log", "fixed_large"];
                     return Err(config.wrong("variance_type", &known));
@@ -77,7 +80,9 @@ impl Ddpm {
                 latent: kept.sqrt() * (1.0 - after) / missing,
                 fresh: (timestep > 0.0).then_some(fresh),
             };
-            let divisor = if prediction == Prediction::Epsilon { step.signal } else { 1.0 };
+            // Clipped, it may be infinite.
+            let divides = prediction == Prediction::Epsilon && !matches!(bound, Bound::Clip(_));
+            let divisor = if divides { step.signal } else { 1.0 };
             finite(timestep, &[1.0 / divisor, step.clean, step.latent, step.fresh.unwrap_or_default()])?;
             Ok(step)
         };
@@ -86,7 +91,7 @@ impl Ddpm {
             steps: timesteps.iter().map(step).collect::<Result<_, _>>()?,
             timesteps,
             prediction,
-            bound: Bound::dynamic(config).or(Bound::clip(config, true)),
+            bound,
         })
     }
 }

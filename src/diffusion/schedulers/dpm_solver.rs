@@ -102,7 +102,7 @@ impl DpmSolver {
                 Prediction::Epsilon => clean_of(predicted),
                 Prediction::Sample => predicted.clone(),
                 Prediction::Velocity => blend(alpha, latents, -sigma, predicted),
-                Prediction::Flow => blend(1.0, latents, -sigma, predicted),
+                Prediction::Flow => blend(1.0, latents, -level.scheduled, predicted),
             });
         }
         let epsilon = match self.prediction {

@@ -25,6 +25,8 @@ pub(super) enum Solver {
 /// Signal and noise at a noise level, and half the logarithm of their ratio.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Level {
+    /// The sigma of the schedule.
+    pub(super) scheduled: f32,
     pub(super) alpha: f32,
     pub(super) sigma: f32,
     pub(super) lambda: f32,
@@ -32,15 +34,15 @@ pub(super) struct Level {
 
 impl Level {
     /// At `sigma` relative to the signal or, with `flow`, of a flow.
-    pub(super) fn of(sigma: f32, flow: bool) -> Self {
+    pub(super) fn of(scheduled: f32, flow: bool) -> Self {
         let (alpha, sigma) = match flow {
-            true => (1.0 - sigma, sigma),
+            true => (1.0 - scheduled, scheduled),
             false => {
-                let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
-                (alpha, sigma * alpha)
+                let alpha = 1.0 / (scheduled * scheduled + 1.0).sqrt();
+                (alpha, scheduled * alpha)
             }
         };
-        Self { alpha, sigma, lambda: ln(alpha) - ln(sigma) }
+        Self { scheduled, alpha, sigma, lambda: ln(alpha) - ln(sigma) }
     }
 }
 

@@ -49,6 +49,7 @@ impl Lcm {
             _ => schedule.cut(&whole, train, 1)?,
         };
         let scaling = config.number("timestep_scaling").unwrap_or(10.0) as f32;
+        let bound = Bound::dynamic(config).or(Bound::clip(config, false));
         let step = |index: usize| {
             let timestep = whole[index];
             let before = betas::at(&signal, timestep as i64)?;
@@ -67,7 +68,9 @@ impl Lcm {
                 skip: 0.25 / (scaled * scaled + 0.25),
                 after,
             };
-            let divisor = if prediction == Prediction::Epsilon { step.signal } else { 1.0 };
+            // Clipped, it may be infinite.
+            let divides = prediction == Prediction::Epsilon && !matches!(bound, Bound::Clip(_));
+            let divisor = if divides { step.signal } else { 1.0 };
             finite(timestep, &[1.0 / divisor, step.out, step.skip])?;
             Ok(step)
         };
@@ -75,7 +78,7 @@ impl Lcm {
             steps: calls.clone().map(step).collect::<Result<_, _>>()?,
             timesteps: whole[calls].to_vec(),
             prediction,
-            bound: Bound::dynamic(config).or(Bound::clip(config, false)),
+            bound,
         })
     }
 }

@@ -121,7 +121,7 @@ impl UniPc {
             }
             Prediction::Sample => predicted.clone(),
             Prediction::Velocity => blend(alpha, latents, -sigma, predicted),
-            Prediction::Flow => both.map_collect(|&predicted, &latent| latent - sigma * predicted),
+            Prediction::Flow => blend(1.0, latents, -level.scheduled, predicted),
         })
     }
 
