@@ -65,15 +65,20 @@ impl Catalog {
     /// Finds a model: a folder of that name in the folder of models, then the embedded one,
     /// then a path (whatever has a `/`, or starts with a `.`).
     pub fn find(&self, name: &str) -> Result<Model, Error> {
+        Model::open(name, &self.folder_of(name)?)
+    }
+
+    /// The folder of the model that [`Catalog::find`] finds.
+    pub fn folder_of(&self, name: &str) -> Result<PathBuf, Error> {
         if name.starts_with('.') || name.contains(std::path::is_separator) {
-            return Model::open(name, Path::new(name));
+            return Ok(name.into());
         }
         let path = self.folder.join(name);
         if path.is_dir() {
-            return Model::open(name, &path);
+            return Ok(path);
         }
         if name == embedded::NAME {
-            return Model::open(name, &embedded::unpack(&self.unpacked)?);
+            return embedded::unpack(&self.unpacked);
         }
         let installed = self.installed().into_iter().map(|known| known.name).collect();
         Err(Error::Missing { name: name.to_owned(), folder: self.folder.clone(), installed })
