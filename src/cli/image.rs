@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// What it does not show
     #[arg(long, value_name = "PROMPT", default_value = "")]
     negative_prompt: String,
-    /// A model's name (see `shortform doctor`) or a folder in the diffusers ONNX layout
+    /// A model's name (see `shortform models list`) or a folder in the diffusers ONNX layout
     #[arg(long, default_value = "pocket")]
     model: String,
     /// The size to draw [default: the model's own at 9:16]
