@@ -5,7 +5,7 @@ use std::path::Path;
 use super::HubError;
 
 /// What stays free for everything else on the disk.
-const RESERVE: u64 = 256 << 20;
+const RESERVE: u64 = 64 << 20;
 
 /// Whether `needed` more bytes fit into `folder`, which exists.
 pub(super) fn check(folder: &Path, needed: u64) -> Result<(), HubError> {
