@@ -12,7 +12,7 @@ use crate::engine::DeviceChoice;
 use super::{
     Catalog, Error, Header, HubError, Listed, Lock, Locked, LockedFile, Provenance, content,
     content::Checksums,
-    lock::{alone, check_name, unwritable},
+    lock::{alone, unwritable},
     progress::{Count, Watch},
     pull::free_name,
     select::{self, Wanted},
@@ -44,7 +44,7 @@ impl Catalog {
         let folder = fs::canonicalize(folder).map_err(Error::io("read", folder))?;
         let own = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = name.map_or_else(own, str::to_owned);
-        check_name(&name)?;
+        self.check_name(&name)?;
         let models = self.folder();
         fs::create_dir_all(models).map_err(Error::io("make", models))?;
         let nothing = |reason| Error::Nothing { place: folder.display().to_string(), reason };

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, Model, embedded};
+use super::{Error, Model, embedded, lock::check_name};
 
 /// The models of this machine: a folder of model folders, and the one inside the program.
 #[derive(Debug, Clone)]
@@ -60,6 +60,21 @@ impl Catalog {
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
+    }
+
+    /// Whether `name` is that of a model inside the program, and of no folder.
+    pub(super) fn is_built_in(&self, name: &str) -> bool {
+        let is_it = |known: &Installed| known.name == name && known.origin == Origin::Embedded;
+        self.installed().iter().any(is_it)
+    }
+
+    /// Whether a model may be installed as `name`.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), Error> {
+        if self.is_built_in(&name.to_lowercase()) {
+            let reason = "a model inside the program is called that";
+            return Err(Error::Name { name: name.to_owned(), reason });
+        }
+        check_name(name)
     }
 
     /// Finds a model: a folder of that name in the folder of models, then the embedded one,

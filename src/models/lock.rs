@@ -193,9 +193,6 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     if name == NAME {
         return wrong("that is the list of models");
     }
-    if name.eq_ignore_ascii_case(super::embedded::NAME) {
-        return wrong("the model inside the program is called that");
-    }
     Ok(())
 }
 
@@ -214,7 +211,7 @@ mod tests {
         for fine in ["sd-1.5", "LCM_Dreamshaper_v7", "a", "1"] {
             check_name(fine).unwrap();
         }
-        for wrong in ["", ".", "..", "a/b", "a\\b", "-a", ".a", "a.", "a b", "ü", "pocket", "models.lock"] {
+        for wrong in ["", ".", "..", "a/b", "a\\b", "-a", ".a", "a.", "a b", "ü", "models.lock"] {
             assert!(check_name(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use super::{
     Catalog, Error, Event, Header, Hub, Listed, Lock, Locked, LockedFile, Offer, Provenance, Repository,
     Revision, Settings, content, external,
-    lock::{alone, check_name},
+    lock::alone,
     progress::{Count, Watch},
     select::{self, Choice, Wanted},
     space,
@@ -35,7 +35,7 @@ impl Catalog {
     ) -> Result<Pulled, Error> {
         let source = Source::parse(source)?;
         let name = name.map_or_else(|| source.name(), str::to_owned);
-        check_name(&name)?;
+        self.check_name(&name)?;
         let models = self.folder();
         if settings.offline && source.is_locked(&Lock::read(models)?, models, &name) {
             return Ok(Pulled { name, was_there: true });

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    Catalog, Error, Event, Lock, content, embedded,
+    Catalog, Error, Event, Lock, content,
     lock::{alone, check_name},
     progress::Watch,
     staging::{discard, remove},
@@ -14,12 +14,10 @@ impl Catalog {
     /// not what it leads to.
     pub fn remove(&self, name: &str, watch: &mut Watch<'_>) -> Result<(), Error> {
         let path = self.folder().join(name);
-        if name == embedded::NAME && fs::symlink_metadata(&path).is_err() {
+        if self.is_built_in(name) {
             return Err(Error::BuiltIn(name.to_owned()));
         }
-        if name != embedded::NAME {
-            check_name(name)?;
-        }
+        check_name(name)?;
         let is_there = fs::symlink_metadata(&path).is_ok();
         if !is_there && !Lock::read(self.folder())?.models.contains_key(name) {
             let installed = self.installed().into_iter().map(|known| known.name).collect();

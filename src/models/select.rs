@@ -99,11 +99,15 @@ fn parts(files: &[Listed], root: &str, layout: Layout) -> Choice {
 }
 
 fn network(files: &[Listed], network: &Listed) -> Choice {
-    let licences = files.iter().filter(|file| is_licence(&file.path));
-    let mut wanted: Vec<_> =
-        licences.map(|file| Wanted { listed: file.clone(), local: file.path.clone() }).collect();
-    wanted.push(Wanted { listed: network.clone(), local: "model.onnx".into() });
-    Choice { layout: Layout::Network, files: wanted }
+    let folder = network.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let config = if folder.is_empty() { "config.json".to_owned() } else { format!("{folder}/config.json") };
+    let belongs = |file: &&Listed| file.path == network.path || file.path == config || is_licence(&file.path);
+    let wanted = files.iter().filter(belongs).map(|file| {
+        // Its own name stays: its weights may lie in files that are called after it.
+        let local = file.path.rsplit('/').next().unwrap_or(&file.path);
+        Wanted { listed: file.clone(), local: local.to_owned() }
+    });
+    Choice { layout: Layout::Network, files: wanted.collect() }
 }
 
 fn is_licence(name: &str) -> bool {
@@ -202,12 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn a_model_in_a_folder_is_lifted_out_and_one_network_gets_its_name() {
+    fn a_model_in_a_folder_is_lifted_out() {
         assert_eq!(
             chosen(&["onnx/unet/model.onnx", "onnx/model_index.json"]),
             ["unet/model.onnx", "model_index.json"]
         );
-        assert_eq!(chosen(&["Real-ESRGAN-x4plus.onnx", "x.tflite"]), ["model.onnx"]);
+        assert_eq!(chosen(&["config.json", "x4.onnx", "x.tflite"]), ["config.json", "x4.onnx"]);
+        assert_eq!(chosen(&["LICENSE", "config.json", "onnx/x4.onnx"]), ["LICENSE", "x4.onnx"]);
         assert_eq!(chosen(&["vae_decoder/model.onnx", "README.md"]), ["vae_decoder/model.onnx"]);
     }
 

@@ -137,7 +137,7 @@ fn a_model_in_a_folder_of_the_repository_and_a_single_network_are_found() {
         .large("RealESRGAN.onnx", onnx::denoiser("RealESRGAN.data"))
         .large("RealESRGAN.data", onnx::weights(0.5, 10));
     pull(folder.path(), Hub::new(single).settings()).0.unwrap();
-    assert_eq!(names(&folder.path().join("models/it")), ["RealESRGAN.data", "model.onnx"]);
+    assert_eq!(names(&folder.path().join("models/it")), ["RealESRGAN.data", "RealESRGAN.onnx"]);
 }
 
 #[test]
