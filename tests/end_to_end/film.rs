@@ -35,8 +35,14 @@ pub(crate) struct Film {
 impl Film {
     /// Makes a film of `script` in `folder`.
     pub(crate) fn make(folder: &Path, script: &str, arguments: &str) -> Self {
+        Self::make_with(folder, script, arguments, &[])
+    }
+
+    fn make_with(folder: &Path, script: &str, arguments: &str, environment: &[(&str, &str)]) -> Self {
         fs::write(folder.join("film.md"), script).unwrap();
-        succeed(shortform(folder).args(words("generate film.md -o film.mp4")).args(words(arguments)));
+        let mut generate = shortform(folder);
+        generate.args(words("generate film.md -o film.mp4")).args(words(arguments));
+        succeed(generate.envs(environment.iter().copied()));
         let description = serde_json::from_slice(&fs::read(folder.join("film.json")).unwrap()).unwrap();
         Self { video: folder.join("film.mp4"), arguments: arguments.to_owned(), description }
     }
@@ -57,9 +63,11 @@ impl Film {
         })
     }
 
-    /// The captioned film once more, by the same command and from an empty store.
+    /// The captioned film once more, by the same command and from an empty store, in memory that
+    /// the allocator fills with something else: a byte nobody wrote must not reach the file.
     pub(crate) fn captioned_again() -> Self {
-        Self::make(&folder("film again"), SCRIPT, &settings("highlight"))
+        let dirty = [("MALLOC_PERTURB_", "170")];
+        Self::make_with(&folder("film again"), SCRIPT, &settings("highlight"), &dirty)
     }
 
     /// When each word is heard, in seconds, and the word.
