@@ -174,3 +174,23 @@ fn ctrl_c_leaves_a_part_and_no_model() {
         hub.asked().into_iter().rfind(|request| request.path.contains("name=unet/weights.pb")).unwrap();
     assert_eq!(last.headers["range"], "bytes=70000-");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_up_on_the_way_is_told_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::new(content());
+    let pull = shortform(folder.path(), "pull them/it");
+    // No file may grow beyond a hundred blocks: what a full disk does, without one.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]);
+    limited.arg(pull.get_program()).args(pull.get_args()).current_dir(folder.path()).stdin(Stdio::null());
+    limited.env("SHORTFORM_MODELS_DIR", folder.path().join("models")).env("HF_ENDPOINT", &hub.endpoint);
+    let told = ends(&mut limited, 1);
+    assert!(told.contains("cannot write") && told.contains("weights.pb"), "{told}");
+    assert_not_installed(folder.path());
+
+    ends(shortform(folder.path(), "pull them/it").env("HF_ENDPOINT", &hub.endpoint), 0);
+    assert_installed(folder.path());
+    assert!(hub.asked().iter().any(|request| request.headers.contains_key("range")));
+}

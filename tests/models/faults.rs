@@ -238,6 +238,17 @@ fn nobody_at_home_is_told_after_a_few_attempts() {
 }
 
 #[test]
+fn a_server_that_does_not_speak_tls_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::new(content());
+    let endpoint = hub.endpoint.replace("http://", "https://");
+    let settings = Settings { retries: 1, pause: Duration::from_millis(5), ..Settings::at(endpoint) };
+    let error = pull(folder.path(), settings).0.unwrap_err();
+    assert!(matches!(error, Error::Hub(HubError::Unreachable { .. })), "{error}");
+    assert!(hub.asked().iter().all(|request| !request.path.contains("api")));
+}
+
+#[test]
 fn gated_and_private_repositories_are_explained_and_the_token_goes_nowhere_else() {
     for status in [401, 403] {
         let folder = tempfile::tempdir().unwrap();

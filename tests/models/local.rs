@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use shortform::{
     engine::{Device, DeviceChoice},
-    models::{Catalog, Error, Event, Lock, Provenance, Taking},
+    models::{Catalog, Error, Event, Header, Lock, Provenance, Taking},
 };
 
 use super::{catalog, hub::Hub, listening, names, onnx, pull};
@@ -158,6 +158,26 @@ fn weights_elsewhere_are_refused_when_a_model_is_opened() {
         assert!(said.contains(word), "{said}");
         assert!(verify(&catalog(folder.path()), "it").unwrap_err().to_string().contains(word));
     }
+}
+
+#[test]
+fn no_byte_of_a_network_makes_reading_it_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    onnx::write_model(folder.path(), "weights.pb", 0.5);
+    let path = folder.path().join("unet/model.onnx");
+    let whole = fs::read(&path).unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        for other in [0x00, 0x7f, 0x80, 0xff, whole[at] ^ 1, whole[at] ^ 4] {
+            let mut bytes = whole.clone();
+            bytes[at] = other;
+            fs::write(&path, &bytes).unwrap();
+            refused += usize::from(Header::read(&path).is_err());
+        }
+        fs::write(&path, &whole[..at]).unwrap();
+        assert!(Header::read(&path).is_err(), "cut at {at}");
+    }
+    assert!(refused > whole.len(), "{refused} of {}", 6 * whole.len());
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub enum HubError {
     },
     /// The server could not be reached, or kept failing.
     #[error(
-        "cannot fetch {url} after {attempts} attempts: {reason}; what has arrived is kept, so the same command goes on there"
+        "cannot fetch {url}: {reason} (attempt {attempts}); what has arrived is kept, so the same command goes on there"
     )]
     Unreachable {
         /// What was asked for.
