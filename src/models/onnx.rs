@@ -269,7 +269,7 @@ mod tests {
         .concat();
         let half = [&field(1, &[7, 2])[..], &[0x10, 10], &field(8, b"h")].concat();
         let graph = [
-            field(1, b"\x0a\x01xsomething"),
+            field(1, &[field(1, b"x"), field(4, b"Something")].concat()),
             field(5, &weight),
             field(5, &half),
             field(11, &field(1, b"sample")),
