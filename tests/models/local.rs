@@ -29,18 +29,19 @@ fn tried(said: &[Event]) -> Vec<&str> {
     parts.collect()
 }
 
-/// The fixture of the diffusion tests: all parts of a model, made by diffusers.
-fn whole_model(folder: &Path) {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-            match path.is_dir() {
-                true => copy(&path, &target),
-                false => drop(fs::copy(path, target).unwrap()),
-            }
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(fs::copy(path, target).unwrap()),
         }
     }
+}
+
+/// The fixture of the diffusion tests: all parts of a model, made by diffusers.
+fn whole_model(folder: &Path) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion");
     copy(&fixtures.join("shared"), folder);
     copy(&fixtures.join("plain"), folder);
@@ -64,6 +65,29 @@ fn a_folder_is_copied_in_after_each_part_has_run() {
     fs::remove_dir_all(model).unwrap();
     catalog(folder.path()).find("it").unwrap();
     verify(&catalog(folder.path()), "it").unwrap();
+}
+
+#[test]
+fn every_family_can_be_added_and_each_of_its_parts_runs() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models");
+    let models: serde_json::Value =
+        serde_json::from_slice(&fs::read(reference.join("models.json")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, model) in models.as_object().unwrap() {
+        let whole = folder.path().join("from").join(name);
+        copy(&reference.join(name), &whole);
+        let parts = model["parts"].as_object().unwrap();
+        for (part, shared) in parts {
+            copy(&reference.join("parts").join(shared.as_str().unwrap()), &whole.join(part));
+        }
+        let (added, said) =
+            listening(|watch| catalog(folder.path()).add(&whole, None, Taking::Copy, CPU, watch));
+        assert_eq!(&added.unwrap_or_else(|error| panic!("{name}: {error}")), name);
+        let networks = parts.keys().filter(|part| !part.starts_with("tokenizer"));
+        assert_eq!(tried(&said).len(), networks.count(), "{name}: {said:?}");
+        catalog(folder.path()).find(name).unwrap();
+    }
+    assert!(models.as_object().unwrap().len() >= 20);
 }
 
 #[test]
