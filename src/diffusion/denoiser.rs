@@ -1,38 +1,97 @@
 //! Noisy latents to what the scheduler wants to know.
 
-use ndarray::{Array, Array3, Array4, Axis, Ix4, IxDyn, concatenate};
+use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, Slice, concatenate};
 
 use crate::{
     engine::{self, Element, Port, Session, Tensor},
-    models::Part,
+    models::{Family, Part},
 };
 
-use super::Error;
+use super::{Error, packing};
 
-/// A UNet conditioned on hidden states.
+/// What the denoiser is told beside latents and timestep: by the name of its input, one row for each
+/// row of the batch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    rows: usize,
+    of_rows: Vec<(&'static str, ArrayD<f32>)>,
+    for_all: Vec<(&'static str, ArrayD<f32>)>,
+}
+
+impl Told {
+    /// Nothing yet, for a batch of `rows`.
+    pub(super) fn rows(rows: usize) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// Adds an input whose first dimension is the batch.
+    pub(super) fn each(&mut self, name: &'static str, values: ArrayD<f32>) {
+        self.of_rows.push((name, values));
+    }
+
+    /// Adds an input that all rows share.
+    pub(super) fn all(&mut self, name: &'static str, values: ArrayD<f32>) {
+        self.for_all.push((name, values));
+    }
+
+    /// How many rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Row `row` alone.
+    fn only(&self, row: usize) -> Self {
+        let cut = |(name, values): &(&'static str, ArrayD<f32>)| {
+            (*name, values.slice_axis(Axis(0), Slice::from(row..row + 1)).to_owned())
+        };
+        Self { rows: 1, of_rows: self.of_rows.iter().map(cut).collect(), for_all: self.for_all.clone() }
+    }
+}
+
+/// A UNet or a transformer.
 #[derive(Debug)]
 pub struct Denoiser {
     session: Session,
+    family: Family,
     sample: Port,
     timestep: Port,
-    hidden: Port,
 }
 
 impl Denoiser {
-    /// Loads the UNet and finds out which dialect it speaks: timesteps as a scalar or one a row,
-    /// in integers or floats; everything in 16 or 32 bits.
-    pub fn open(part: &Part, options: &engine::Options) -> Result<Self, Error> {
+    /// Loads the denoiser of a model of `family` and finds out which dialect it speaks: timesteps as
+    /// a scalar or one a row, in integers or floats; everything in 16 or 32 bits.
+    pub fn open(part: &Part, family: Family, options: &engine::Options) -> Result<Self, Error> {
         let session = Session::open(&part.file, options)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "denoiser", reason };
-        let names = ["sample", "timestep", "encoder_hidden_states"];
+        let names: &[&str] = match family {
+            Family::StableDiffusion => &["sample", "timestep", "encoder_hidden_states", "timestep_cond"],
+            Family::StableDiffusionXl => {
+                &["sample", "timestep", "encoder_hidden_states", "timestep_cond", "text_embeds", "time_ids"]
+            }
+            Family::StableDiffusion3 => {
+                &["hidden_states", "timestep", "encoder_hidden_states", "pooled_projections"]
+            }
+            Family::Flux => &[
+                "hidden_states",
+                "timestep",
+                "encoder_hidden_states",
+                "pooled_projections",
+                "img_ids",
+                "txt_ids",
+                "guidance",
+            ],
+        };
         let port =
             |name: &str| session.input(name).cloned().ok_or_else(|| wrong(format!("it takes no `{name}`")));
-        let [sample, timestep, hidden] = [port(names[0])?, port(names[1])?, port(names[2])?];
-        if let Some(other) = session.inputs().iter().find(|port| !names.contains(&port.name.as_str())) {
-            return Err(wrong(format!("it takes `{}`, which nobody here can give", other.name)));
-        }
-        if let Some(odd) = [&sample, &timestep, &hidden].into_iter().find(|port| port.element.is_none()) {
-            return Err(wrong(format!("`{}` has an element type that is not supported", odd.name)));
+        let (sample, timestep) = (port(names[0])?, port("timestep")?);
+        port("encoder_hidden_states")?;
+        for input in session.inputs() {
+            if !names.contains(&input.name.as_str()) {
+                return Err(wrong(format!("it takes `{}`, which nobody here can give", input.name)));
+            }
+            if input.element.is_none() {
+                return Err(wrong(format!("`{}` has an element type that is not supported", input.name)));
+            }
         }
         if timestep.dims.len() > 1 {
             return Err(wrong(format!(
@@ -40,58 +99,78 @@ impl Denoiser {
                 timestep.dims.len()
             )));
         }
-        Ok(Self { session, sample, timestep, hidden })
+        Ok(Self { session, family, sample, timestep })
     }
 
-    /// What it predicts for `latents` (rows, channels, height, width) at `timestep`, given
-    /// `hidden` states (rows, tokens, width); the shape of the latents.
+    /// Whether it takes an input of that name.
+    pub fn takes(&self, name: &str) -> bool {
+        self.session.input(name).is_some()
+    }
+
+    /// What it predicts for one picture's `latents` (1, channels, height, width) at `timestep`, once
+    /// for each row of `told`; as many rows of the same shape.
     ///
     /// A network exported for one row at a time is run once a row.
-    pub fn predict(
+    pub(super) fn predict(
         &mut self,
         latents: &Array4<f32>,
         timestep: f32,
-        hidden: &Array3<f32>,
+        told: &Told,
     ) -> Result<Array4<f32>, Error> {
-        let rows = latents.len_of(Axis(0));
+        let rows = told.len();
         if rows == 1 || self.sample.dims.first() != Some(&Some(1)) {
-            return self.run(latents.clone(), timestep, hidden.clone());
+            let repeated = concatenate(Axis(0), &vec![latents.view(); rows])
+                .unwrap_or_else(|_| unreachable!("copies have one shape"));
+            return self.run(repeated, timestep, told);
         }
-        let row = |i: usize| i..i + 1;
-        let mut answers = Vec::with_capacity(rows);
-        for i in 0..rows {
-            let one = latents.slice_axis(Axis(0), row(i).into()).to_owned();
-            answers.push(self.run(one, timestep, hidden.slice_axis(Axis(0), row(i).into()).to_owned())?);
-        }
-        let views: Vec<_> = answers.iter().map(|answer| answer.view()).collect();
-        concatenate(Axis(0), &views).map_err(|e| self.wrong(e.to_string()))
+        let answers: Result<Vec<_>, _> =
+            (0..rows).map(|row| self.run(latents.clone(), timestep, &told.only(row))).collect();
+        let answers = answers?;
+        let views: Vec<_> = answers.iter().map(Array4::view).collect();
+        Ok(concatenate(Axis(0), &views).unwrap_or_else(|_| unreachable!("rows have one shape")))
     }
 
-    fn run(
-        &mut self,
-        latents: Array4<f32>,
-        timestep: f32,
-        hidden: Array3<f32>,
-    ) -> Result<Array4<f32>, Error> {
-        let expected = latents.shape().to_vec();
-        let shape = match self.timestep.dims.len() {
-            0 => IxDyn(&[]),
-            _ => IxDyn(&expected[..1]),
+    fn run(&mut self, latents: Array4<f32>, timestep: f32, told: &Told) -> Result<Array4<f32>, Error> {
+        let expected = latents.dim();
+        let rows = expected.0;
+        let timestep = match self.family {
+            Family::Flux => timestep / 1000.0,
+            _ => timestep,
         };
-        let timestep = Array::from_elem(shape, timestep);
-        let float = |array, port: &Port| Tensor::from_f32(array, port.element.unwrap_or(Element::F32));
-        let inputs = [
-            ("sample", float(latents.into_dyn(), &self.sample)),
-            ("timestep", float(timestep, &self.timestep)),
-            ("encoder_hidden_states", float(hidden.into_dyn(), &self.hidden)),
-        ];
+        let timestep = match self.timestep.dims.len() {
+            0 => ArrayD::from_elem(IxDyn(&[]), timestep),
+            _ => ArrayD::from_elem(IxDyn(&[rows]), timestep),
+        };
+        let packed = self.family == Family::Flux;
+        let sample = match packed {
+            true => packing::pack(&latents).into_dyn(),
+            false => latents.into_dyn(),
+        };
+        let name = self.sample.name.clone();
+        let mut given = vec![(name.as_str(), sample), ("timestep", timestep)];
+        given.extend(told.of_rows.iter().chain(&told.for_all).cloned());
+        let inputs: Vec<(&str, Tensor)> = given
+            .into_iter()
+            .filter_map(|(name, values)| {
+                let port = self.session.input(name)?;
+                Some((name, Tensor::from_f32(values, port.element.unwrap_or(Element::F32))))
+            })
+            .collect();
         let (_, predicted) = self.session.run(&inputs)?.swap_remove(0);
-        if predicted.shape() != expected {
-            return Err(
-                self.wrong(format!("it answers shape {:?} to latents of {expected:?}", predicted.shape()))
-            );
+        let shape = predicted.shape().to_vec();
+        let wrong = || self.wrong(format!("it answers shape {shape:?} to latents of {expected:?}"));
+        let predicted = predicted.into_f32();
+        let predicted = match packed {
+            true => {
+                let predicted = predicted.into_dimensionality::<Ix3>().map_err(|_| wrong())?;
+                packing::unpack(&predicted, expected).ok_or_else(wrong)?
+            }
+            false => predicted.into_dimensionality::<Ix4>().map_err(|_| wrong())?,
+        };
+        if predicted.dim() != expected {
+            return Err(wrong());
         }
-        predicted.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))
+        Ok(predicted)
     }
 
     fn wrong(&self, reason: String) -> Error {

@@ -23,21 +23,25 @@ pub fn demands(
     rows: u64,
 ) -> Result<Vec<Demand>, Error> {
     let [_, _, height, width] = geometry.latent_shape(size).map(|length| length as u64);
-    let demand = |kind: PartKind, name: &str, values: u64| {
-        let part = model.part(kind)?;
-        let float = float_bytes(part.header.weights, device);
-        Ok::<_, Error>(Demand {
-            part: name.to_owned(),
-            weights: loaded_weights(part.header.weights, device),
-            activations: values * float,
+    use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
+    model.part(Denoiser)?;
+    model.part(VaeDecoder)?;
+    let values = |kind: PartKind| match kind {
+        Denoiser => rows * denoiser_values(geometry, height, width),
+        VaeDecoder => vae_values(geometry, height, width),
+        _ => 4 << 20,
+    };
+    let parts = [TextEncoder, TextEncoder2, TextEncoder3, Denoiser, VaeDecoder];
+    let demand = |kind: PartKind| {
+        let part = model.find(kind)?;
+        let weights = part.header.weights;
+        Some(Demand {
+            part: kind.to_string(),
+            weights: loaded_weights(weights, device),
+            activations: values(kind) * float_bytes(weights, device),
         })
     };
-    let text = demand(PartKind::TextEncoder, "text encoder", 4 << 20)?;
-    Ok(vec![
-        text,
-        demand(PartKind::Denoiser, "denoiser", rows * denoiser_values(geometry, height, width))?,
-        demand(PartKind::VaeDecoder, "VAE decoder", vae_values(geometry, height, width))?,
-    ])
+    Ok(parts.into_iter().filter_map(demand).collect())
 }
 
 /// Bytes of a loaded part. The processor computes in 32 bits: 16-bit weights are unfolded to
@@ -51,10 +55,14 @@ fn float_bytes(weights: WeightBytes, device: Device) -> u64 {
     if device != Device::Cpu && weights.f16 > weights.f32 { 2 } else { 4 }
 }
 
+/// Tokens of the prompt that a transformer attends to among the picture's own, at most.
+const WORDS: u64 = 512;
+
 /// Values that one row of the denoiser holds at its fullest.
 fn denoiser_values(geometry: &Geometry, height: u64, width: u64) -> u64 {
     let at = |(halvings, level): (usize, &super::geometry::Level)| {
-        let positions = (height * width) >> (2 * halvings);
+        let words = if geometry.patch > 1 { WORDS } else { 0 };
+        let positions = ((height * width) >> (2 * halvings)) / geometry.patch.pow(2) + words;
         2 * level.heads * positions * positions + 8 * level.channels * positions
     };
     geometry.denoiser_levels.iter().enumerate().map(at).max().unwrap_or(0)
@@ -76,7 +84,7 @@ fn vae_values(geometry: &Geometry, height: u64, width: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diffusion::geometry::Level;
+    use crate::diffusion::geometry::{LatentScale, Level};
 
     const MIB: f64 = (1u64 << 20) as f64;
 
@@ -87,8 +95,9 @@ mod tests {
             factor: 8,
             multiple: 64,
             native: Size::new(512, 512),
-            scaling_factor: 0.18215,
-            shift_factor: 0.0,
+            fixed: None,
+            scale: LatentScale::plain(0.18215),
+            patch: 1,
             denoiser_levels: [(320, 8), (640, 8), (1280, 8), (1280, 0)].map(level).to_vec(),
             vae_channels: vec![128, 256, 512, 512],
         }

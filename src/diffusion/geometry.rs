@@ -1,5 +1,6 @@
 //! The measures of a model: what its latents and pictures look like, read without loading it.
 
+use ndarray::Array4;
 use serde_json::Value;
 
 use crate::{
@@ -21,12 +22,55 @@ pub struct Geometry {
     pub multiple: u32,
     /// The size it was trained at.
     pub native: Size,
-    /// What the VAE's latents are multiplied by.
-    pub scaling_factor: f32,
-    /// What is added to them.
-    pub shift_factor: f32,
+    /// The only size it can do, where its networks are exported for one.
+    pub fixed: Option<Size>,
+    /// Between the VAE's latents and the denoiser's.
+    pub scale: LatentScale,
     pub(super) denoiser_levels: Vec<Level>,
+    /// Latents to a token of the denoiser, each way.
+    pub(super) patch: u64,
     pub(super) vae_channels: Vec<u64>,
+}
+
+/// Between the VAE's latents and the denoiser's: `(latents - shift) * factor`, or each channel
+/// normalized by its mean and deviation first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LatentScale {
+    factor: f32,
+    shift: f32,
+    /// Mean and deviation of each channel.
+    channels: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+impl LatentScale {
+    #[cfg(test)]
+    pub(super) fn plain(factor: f32) -> Self {
+        Self { factor, shift: 0.0, channels: None }
+    }
+
+    /// What the decoder takes: (1, channels, height, width).
+    pub(super) fn to_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
+        match &self.channels {
+            None => latents / self.factor + self.shift,
+            Some((mean, deviation)) => {
+                latents * &channelwise(deviation) / self.factor + &channelwise(mean)
+            }
+        }
+    }
+
+    /// What the denoiser takes: (1, channels, height, width).
+    pub(super) fn from_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
+        match &self.channels {
+            None => (latents - self.shift) * self.factor,
+            Some((mean, deviation)) => {
+                (latents - &channelwise(mean)) * self.factor / &channelwise(deviation)
+            }
+        }
+    }
+}
+
+fn channelwise(values: &[f32]) -> Array4<f32> {
+    Array4::from_shape_fn((1, values.len(), 1, 1), |(_, channel, ..)| values[channel])
 }
 
 /// One resolution of the denoiser.
@@ -41,39 +85,54 @@ pub(super) struct Level {
 impl Geometry {
     /// Reads the `config.json` of denoiser and VAE.
     pub fn of(model: &Model) -> Result<Self, Error> {
-        if model.family != Family::StableDiffusion {
-            return Err(Error::Family { model: model.name.clone(), family: model.family });
-        }
-        let unet = Config::of(model, PartKind::Denoiser)?;
+        let denoiser = Config::of(model, PartKind::Denoiser)?;
         let vae = Config::of(model, PartKind::VaeDecoder)?;
-        let vae_channels = vae.numbers("block_out_channels")?;
-        let denoiser_levels = levels(&unet)?;
-        let factor = 1u32 << (vae_channels.len() - 1);
-        let multiple = factor << (denoiser_levels.len() - 1);
-        let native = match unet.numbers("sample_size")?[..] {
-            [side] => Size::new(side as u32 * factor, side as u32 * factor),
-            [height, width] => Size::new(width as u32 * factor, height as u32 * factor),
-            _ => return Err(unet.wrong("sample_size", "is neither one number nor height and width")),
+        let vae_channels = match vae.json["decoder_block_out_channels"].is_null() {
+            true => vae.numbers("block_out_channels")?,
+            false => vae.numbers("decoder_block_out_channels")?,
         };
-        if let Some(key) = ["latents_mean", "latents_std"].into_iter().find(|key| !vae.json[key].is_null()) {
-            return Err(vae.wrong(key, "is not supported by this family"));
-        }
+        let factor = 1u32 << (vae_channels.len() - 1);
+        let (denoiser_levels, multiple, patch) = match model.family {
+            Family::StableDiffusion | Family::StableDiffusionXl => {
+                let levels = levels(&denoiser)?;
+                let multiple = factor << (levels.len() - 1);
+                (levels, multiple, 1)
+            }
+            Family::StableDiffusion3 => {
+                let patch = denoiser.numbers("patch_size")?[0];
+                (vec![transformer(&denoiser)?], factor * patch as u32, patch)
+            }
+            Family::Flux => (vec![transformer(&denoiser)?], factor * 2, 2),
+        };
+        let native = match denoiser.numbers("sample_size") {
+            Ok(sides) => match sides[..] {
+                [side] => Size::new(side as u32 * factor, side as u32 * factor),
+                [height, width] => Size::new(width as u32 * factor, height as u32 * factor),
+                _ => return Err(denoiser.wrong("sample_size", "is neither one number nor height and width")),
+            },
+            // FLUX does not say; it was trained at a megapixel.
+            Err(_) if model.family == Family::Flux => Size::new(1024, 1024),
+            Err(error) => return Err(error),
+        };
+        let channels = vae.numbers("latent_channels")?[0] as usize;
         Ok(Self {
-            channels: vae.numbers("latent_channels")?[0] as usize,
+            channels,
             factor,
             multiple,
             native,
-            scaling_factor: vae
-                .float("scaling_factor")?
-                .ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
-            shift_factor: vae.float("shift_factor")?.unwrap_or(0.0),
+            fixed: fixed(model, factor),
+            scale: scale(&vae, channels)?,
             denoiser_levels,
+            patch,
             vae_channels,
         })
     }
 
     /// Whether the networks can do `size`.
     pub fn fits(&self, size: Size) -> bool {
+        if let Some(fixed) = self.fixed {
+            return size == fixed;
+        }
         size.width > 0
             && size.height > 0
             && size.width.is_multiple_of(self.multiple)
@@ -85,6 +144,9 @@ impl Geometry {
     ///
     /// 720x1280 becomes 704x1280 where 64 divides, 1080x1920 becomes 1088x1920.
     pub fn nearest_size(&self, wanted: Size) -> Size {
+        if let Some(fixed) = self.fixed {
+            return fixed;
+        }
         let around = |side: u32| {
             let down = side / self.multiple * self.multiple;
             [down, down + self.multiple].into_iter().filter(|&side| side > 0)
@@ -109,6 +171,40 @@ impl Geometry {
     pub fn latent_shape(&self, size: Size) -> [usize; 4] {
         [1, self.channels, (size.height / self.factor) as usize, (size.width / self.factor) as usize]
     }
+}
+
+/// The one resolution of a transformer.
+fn transformer(config: &Config) -> Result<Level, Error> {
+    let heads = config.numbers("num_attention_heads")?[0];
+    Ok(Level { channels: heads * config.numbers("attention_head_dim")?[0], heads })
+}
+
+/// The size the denoiser is exported for, if it is for one.
+fn fixed(model: &Model, factor: u32) -> Option<Size> {
+    let header = &model.find(PartKind::Denoiser)?.header;
+    let at = header.inputs.iter().position(|name| name == "sample" || name == "hidden_states")?;
+    match header.shapes.get(at)?[..] {
+        [_, _, Some(height), Some(width)] => {
+            Some(Size::new(u32::try_from(width).ok()? * factor, u32::try_from(height).ok()? * factor))
+        }
+        _ => None,
+    }
+}
+
+fn scale(vae: &Config, channels: usize) -> Result<LatentScale, Error> {
+    let list = |key: &str| {
+        let Some(list) = vae.json[key].as_array() else { return Ok(None) };
+        let list: Option<Vec<f32>> = list.iter().map(|value| value.as_f64().map(|value| value as f32)).collect();
+        let list = list.filter(|list| list.len() == channels);
+        list.map(Some).ok_or_else(|| vae.wrong(key, &format!("is not a list of {channels} numbers")))
+    };
+    Ok(LatentScale {
+        factor: vae
+            .float("scaling_factor")?
+            .ok_or_else(|| vae.wrong("scaling_factor", "is missing"))?,
+        shift: vae.float("shift_factor")?.unwrap_or(0.0),
+        channels: list("latents_mean")?.zip(list("latents_std")?),
+    })
 }
 
 fn levels(unet: &Config) -> Result<Vec<Level>, Error> {
@@ -185,9 +281,10 @@ mod tests {
             factor: 8,
             multiple,
             native: Size::new(512, 512),
-            scaling_factor: 0.18215,
-            shift_factor: 0.0,
+            fixed: None,
+            scale: LatentScale::plain(0.18215),
             denoiser_levels: vec![Level { channels: 320, heads: 8 }],
+            patch: 1,
             vae_channels: vec![128],
         }
     }

@@ -2,29 +2,37 @@
 //!
 //! [`TextToImage`] holds the loop: the prompt becomes tokens and hidden states, seeded noise
 //! becomes latents step by step under a [`schedulers::Scheduler`], and the VAE makes them a
-//! picture. Equal weights and noise give the picture that diffusers gives
-//! (`tests/diffusion.rs` holds this).
+//! picture. Equal weights and noise give the picture that diffusers gives, for every family of
+//! models (`tests/reference` holds this).
 
 mod blank;
+mod conditioning;
 mod denoiser;
 mod error;
 mod footprint;
 mod geometry;
 mod guidance;
 mod noise;
+mod packing;
+mod request;
 pub mod schedulers;
+mod t5_tokenizer;
 mod text_encoder;
 mod text_to_image;
 mod tokenizer;
 mod vae;
+mod weighting;
 
 pub use blank::{Blank, check};
 pub use denoiser::Denoiser;
 pub use error::Error;
 pub use footprint::demands;
-pub use geometry::Geometry;
-pub use noise::{Generator, standard_normal};
-pub use text_encoder::TextEncoder;
-pub use text_to_image::{Noise, Options, Picture, Progress, Request, TextToImage};
-pub use tokenizer::{Tokenizer, Tokens};
-pub use vae::VaeDecoder;
+pub use geometry::{Geometry, LatentScale};
+pub use noise::{Generator, Philox, Random};
+pub use request::{Kept, Noise, Options, Picture, Progress, Reading, Request, Source, Start};
+pub use t5_tokenizer::T5Tokenizer;
+pub use text_encoder::{Encoded, Layer, TextEncoder};
+pub use text_to_image::TextToImage;
+pub use tokenizer::{Chunk, Tokenizer, Tokens};
+pub use vae::{VaeDecoder, VaeEncoder};
+pub use weighting::{Weighted, weights};

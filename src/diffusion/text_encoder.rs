@@ -1,21 +1,45 @@
 //! Token ids to hidden states.
 
-use ndarray::{Array2, Array3, Ix3};
+use ndarray::{Array1, Array2, Array3, Axis, Ix2, Ix3};
 
 use crate::{
     engine::{self, Element, Port, Session, Tensor},
-    models::Part,
+    models::{self, LayerNorm, Part},
 };
 
 use super::{Error, Tokens};
 
-/// A CLIP text encoder.
+/// Which layer of the encoder is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// What the network answers, its last norm included.
+    Last,
+    /// That many layers before the last, without a norm.
+    Before(usize),
+    /// That many layers before the last, with the norm of the last one after it.
+    BeforeNormed(usize),
+}
+
+/// What an encoder made of a prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// (1, tokens, width).
+    pub hidden: Array3<f32>,
+    /// The whole prompt in one row, (1, width), where the network answers that: projected if it can.
+    pub pooled: Option<Array2<f32>>,
+}
+
+/// A text encoder: CLIP's or T5's.
 #[derive(Debug)]
 pub struct TextEncoder {
     session: Session,
     ids: Port,
     mask: Option<Port>,
-    hidden: usize,
+    last: usize,
+    pooled: Option<usize>,
+    /// The outputs `hidden_states.0`, `.1`, ...
+    layers: Vec<usize>,
+    norm: Option<LayerNorm>,
 }
 
 impl TextEncoder {
@@ -33,33 +57,84 @@ impl TextEncoder {
         if let Some(other) = session.inputs().iter().find(known) {
             return Err(wrong(format!("it takes `{}`, which nobody here can give", other.name)));
         }
-        let names = ["last_hidden_state", "text_embeddings"];
-        let hidden = session.outputs().iter().position(|port| names.contains(&port.name.as_str()));
-        let hidden = hidden.ok_or_else(|| wrong(format!("it answers neither {}", names.join(" nor "))))?;
-        Ok(Self { session, ids, mask, hidden })
+        let output = |name: &str| session.outputs().iter().position(|port| port.name == name);
+        let last = output("last_hidden_state").or_else(|| output("text_embeddings"));
+        let last = last.ok_or_else(|| wrong("it answers neither last_hidden_state nor text_embeddings".into()))?;
+        let pooled = output("text_embeds").or_else(|| output("pooler_output"));
+        let layers = (0..).map_while(|layer| output(&format!("hidden_states.{layer}"))).collect();
+        Ok(Self { ids, mask, last, pooled, layers, norm: None, session })
     }
 
-    /// The hidden states of one prompt: (1, tokens, width).
-    pub fn encode(&mut self, tokens: &Tokens) -> Result<Array3<f32>, Error> {
-        let row = |values: Vec<i64>, port: &Port| {
-            let values = Array2::from_shape_fn((1, values.len()), |(_, i)| values[i]);
-            match port.element {
-                Some(Element::I32) => Tensor::from(values.mapv(|id| id as i32)),
-                _ => Tensor::from(values),
+    /// What the encoder makes of one prompt.
+    pub fn encode(&mut self, tokens: &Tokens, layer: Layer) -> Result<Encoded, Error> {
+        let wanted = match layer {
+            Layer::Last | Layer::BeforeNormed(0) => self.last,
+            Layer::Before(back) | Layer::BeforeNormed(back) => {
+                let at = self.layers.len().checked_sub(back + 1);
+                *at.and_then(|at| self.layers.get(at)).ok_or_else(|| {
+                    let found = self.layers.len();
+                    self.wrong(format!(
+                        "the layer {back} before the last is asked for and it answers {found}: export it with output_hidden_states"
+                    ))
+                })?
             }
         };
+        if matches!(layer, Layer::BeforeNormed(1..)) && self.norm.is_none() {
+            let last = self.session.outputs()[self.last].name.clone();
+            self.norm = models::last_norm(self.session.path(), &last)?;
+        }
         let mut inputs =
             vec![("input_ids", row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
         if let Some(mask) = &self.mask {
             let ones = (0..tokens.ids.len()).map(|i| i64::from(i < tokens.used)).collect();
             inputs.push(("attention_mask", row(ones, mask)));
         }
-        let (_, hidden) = self.session.run(&inputs)?.swap_remove(self.hidden);
+        let mut answers: Vec<Option<Tensor>> =
+            self.session.run(&inputs)?.into_iter().map(|(_, tensor)| Some(tensor)).collect();
+        let pooled = self.pooled.and_then(|pooled| answers[pooled].take());
+        let pooled = pooled.map(|pooled| {
+            let shape = format!("{:?}", pooled.shape());
+            pooled.into_f32().into_dimensionality::<Ix2>().map_err(|_| {
+                self.wrong(format!("its pooled output has shape {shape}, expected (1, width)"))
+            })
+        });
+        let hidden = answers[wanted].take().ok_or_else(|| self.wrong("it answers nothing".into()))?;
         let shape = format!("{:?}", hidden.shape());
-        hidden.into_f32().into_dimensionality::<Ix3>().map_err(|_| Error::Contract {
-            path: self.session.path().to_owned(),
-            part: "text encoder",
-            reason: format!("its hidden states have shape {shape}, expected (1, tokens, width)"),
-        })
+        let mut hidden = hidden.into_f32().into_dimensionality::<Ix3>().map_err(|_| {
+            self.wrong(format!("its hidden states have shape {shape}, expected (1, tokens, width)"))
+        })?;
+        if let Layer::BeforeNormed(1..) = layer {
+            let norm = self.norm.as_ref().ok_or_else(|| {
+                self.wrong("clip_skip needs the last norm, and none can be found in this export".into())
+            })?;
+            normalize(&mut hidden, norm);
+        }
+        Ok(Encoded { hidden, pooled: pooled.transpose()? })
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Contract { path: self.session.path().to_owned(), part: "text encoder", reason }
+    }
+}
+
+fn row(values: Vec<i64>, port: &Port) -> Tensor {
+    let values = Array2::from_shape_fn((1, values.len()), |(_, i)| values[i]);
+    match port.element {
+        Some(Element::I32) => Tensor::from(values.mapv(|id| id as i32)),
+        _ => Tensor::from(values),
+    }
+}
+
+/// Layer normalisation of each token.
+fn normalize(hidden: &mut Array3<f32>, norm: &LayerNorm) {
+    let (scale, bias) = (Array1::from(norm.scale.clone()), Array1::from(norm.bias.clone()));
+    for mut token in hidden.lanes_mut(Axis(2)) {
+        let mean = token.iter().map(|&x| f64::from(x)).sum::<f64>() / token.len() as f64;
+        let variance =
+            token.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / token.len() as f64;
+        let deviation = (variance + f64::from(norm.epsilon)).sqrt();
+        token.mapv_inplace(|x| ((f64::from(x) - mean) / deviation) as f32);
+        token *= &scale;
+        token += &bias;
     }
 }

@@ -1,84 +1,24 @@
-//! The loop: a prompt and noise become a picture.
+//! The loop: a prompt and noise, or a picture, become a picture.
 
 use std::ops::ControlFlow;
 
 use image::RgbImage;
-use ndarray::{Array3, Array4};
+use ndarray::{Array1, Array2, Array4, ArrayView2, Axis, concatenate, s};
 
 use crate::{
-    engine::{self, Residency},
-    models::{Model, PartKind},
-    story::{SchedulerKind, Seed, Size},
+    engine::Residency,
+    models::{Family, Model, PartKind},
+    story::Size,
 };
 
 use super::{
-    Denoiser, Error, Geometry, TextEncoder, Tokenizer, VaeDecoder, blank, guidance, noise,
-    schedulers::{Config, Spacing, scheduler},
+    Denoiser, Error, Geometry, Kept, Noise, Options, Picture, Progress, Random, Reading, Request, Source,
+    Start, VaeDecoder, VaeEncoder, blank,
+    conditioning::{Conditioning, Encoders, Manner},
+    denoiser::Told,
+    guidance, packing,
+    schedulers::{Config, Schedule, Scheduler, SchedulerError, Spacing, scheduler},
 };
-
-/// Where it runs and what stays loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Device and threads.
-    pub session: engine::Options,
-    /// Whether parts stay loaded between pictures.
-    pub residency: Residency,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { session: engine::Options::default(), residency: Residency::Resident }
-    }
-}
-
-/// Where a picture starts.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Noise {
-    /// Standard normal noise, as PyTorch's CPU generator makes it; of the seed its lower 32 bits
-    /// count, there and here.
-    Seed(Seed),
-    /// Given: standard normal, (1, channels, height / factor, width / factor), before the
-    /// multiplication by the scheduler's initial sigma.
-    Latents(Array4<f32>),
-}
-
-/// What to draw and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// What the picture shows.
-    pub prompt: String,
-    /// What it does not show; without guidance it has no say.
-    pub negative_prompt: String,
-    /// Its size, which the model must be able to do: see [`Geometry::nearest_size`].
-    pub size: Size,
-    /// How many times the denoiser is asked: more is finer and slower.
-    pub inference_steps: usize,
-    /// How strongly the prompt pulls: 1 or less is not at all and half the work, 7.5 is usual for
-    /// Stable Diffusion 1.x, more becomes harsh.
-    pub guidance_scale: f32,
-    /// The noise scheduler.
-    pub scheduler: SchedulerKind,
-    /// Where it starts.
-    pub noise: Noise,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Steps done.
-    pub step: usize,
-    /// Steps in all.
-    pub total: usize,
-}
-
-/// A picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
-    /// Its pixels.
-    pub image: RgbImage,
-    /// The final latents before the VAE: (1, channels, height / factor, width / factor).
-    pub latents: Array4<f32>,
-}
 
 /// A text-to-image model, ready to draw.
 #[derive(Debug)]
@@ -86,35 +26,63 @@ pub struct TextToImage {
     model: Model,
     options: Options,
     geometry: Geometry,
-    tokenizer: Tokenizer,
+    encoders: Encoders,
     scheduler: Config,
+    traits: Traits,
     notes: Vec<String>,
-    text_encoder: Option<TextEncoder>,
     denoiser: Option<Denoiser>,
-    vae: Option<VaeDecoder>,
-    negative: Option<(String, Array3<f32>)>,
+    decoder: Option<VaeDecoder>,
+    encoder: Option<VaeEncoder>,
+}
+
+/// What the model's files say of how it wants to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Traits {
+    /// Width of the guidance embedding of a model distilled from guidance: it takes one row.
+    guidance_width: Option<usize>,
+    /// SDXL: a negative prompt that is not given is all zeros, not an empty text.
+    zeros_for_no_prompt: bool,
+    /// SDXL refiner: is told how beautiful the picture is.
+    takes_aesthetic_score: bool,
+}
+
+impl Traits {
+    fn of(model: &Model) -> Result<Self, Error> {
+        let denoiser = model.part(PartKind::Denoiser)?;
+        let width = denoiser.config.as_ref().and_then(|config| config["time_cond_proj_dim"].as_u64());
+        let index = model.json("model_index.json")?.unwrap_or_default();
+        let flag = |key: &str| index[key].as_bool();
+        Ok(Self {
+            guidance_width: width.map(|width| width as usize),
+            zeros_for_no_prompt: flag("force_zeros_for_empty_prompt").unwrap_or(true),
+            takes_aesthetic_score: flag("requires_aesthetics_score").unwrap_or(false),
+        })
+    }
 }
 
 impl TextToImage {
     /// Reads the model's settings; weights are loaded when they are first needed.
     pub fn open(model: &Model, options: Options) -> Result<Self, Error> {
         let geometry = Geometry::of(model)?;
-        for kind in [PartKind::TextEncoder, PartKind::Denoiser, PartKind::VaeDecoder] {
+        for kind in [PartKind::Denoiser, PartKind::VaeDecoder] {
             model.part(kind)?;
         }
         let mut notes = Vec::new();
         let scheduler = scheduler_config(model, &mut notes)?;
+        if model.family == Family::StableDiffusion3 && model.find(PartKind::TextEncoder3).is_none() {
+            notes.push("prompt: read without T5, which this model folder lacks".to_owned());
+        }
         Ok(Self {
-            tokenizer: Tokenizer::open(model)?,
+            encoders: Encoders::open(model, options)?,
+            traits: Traits::of(model)?,
             model: model.clone(),
             options,
             geometry,
             scheduler,
             notes,
-            text_encoder: None,
             denoiser: None,
-            vae: None,
-            negative: None,
+            decoder: None,
+            encoder: None,
         })
     }
 
@@ -123,9 +91,9 @@ impl TextToImage {
         &self.geometry
     }
 
-    /// The model's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    /// How many tokens at the end of `prompt` the model will not see.
+    pub fn dropped_tokens(&self, prompt: &str, reading: Reading) -> usize {
+        self.encoders.dropped(prompt, reading)
     }
 
     /// What was done otherwise than the model's files say, in plain lines.
@@ -138,77 +106,50 @@ impl TextToImage {
         self.geometry.nearest_size(wanted)
     }
 
-    /// Draws one picture. `progress` is called before the first step and after each; when it
-    /// breaks, drawing stops with [`Error::Cancelled`].
+    /// Draws [`Request::count`] pictures. `progress` is called before the first step and after each;
+    /// when it breaks, drawing stops with [`Error::Cancelled`].
     ///
-    /// Latents that are no longer numbers are an error at once; whether the picture itself is
+    /// Latents that are no longer numbers are an error at once; whether a picture itself is
     /// empty, [`check`](super::check) tells.
     pub fn generate(
         &mut self,
         request: &Request,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Picture, Error> {
-        let hidden = self.hidden_states(request)?;
-        let latents = self.denoise(request, &hidden, progress)?;
-        let image = self.decode(&latents)?;
-        Ok(Picture { image, latents })
+    ) -> Result<Vec<Picture>, Error> {
+        self.latents(request, progress)?.axis_chunks_iter(Axis(0), 1).map(|latents| {
+            let latents = latents.to_owned();
+            Ok(Picture { image: self.decode(&latents)?, latents })
+        }).collect()
     }
 
-    fn hidden_states(&mut self, request: &Request) -> Result<Array3<f32>, Error> {
-        let guided = request.guidance_scale > 1.0;
-        let known = self.negative.take().filter(|(text, _)| *text == request.negative_prompt);
-        let mut encoder = match self.text_encoder.take() {
-            Some(encoder) => encoder,
-            None => TextEncoder::open(self.model.part(PartKind::TextEncoder)?, &self.options.session)?,
-        };
-        let positive = encoder.encode(&self.tokenizer.encode(&request.prompt))?;
-        self.negative = match known {
-            None if guided => {
-                let tokens = self.tokenizer.encode(&request.negative_prompt);
-                Some((request.negative_prompt.clone(), encoder.encode(&tokens)?))
-            }
-            known => known,
-        };
-        self.text_encoder = self.keep(encoder);
-        let negative = self.negative.as_ref().filter(|_| guided).map(|(_, states)| states);
-        Ok(guidance::batch(negative, &positive))
-    }
-
-    fn denoise(
+    /// The latents of [`Request::count`] pictures, (count, channels, height / factor, width / factor), for
+    /// another model to go on with: see [`Kept::DenoisingStart`].
+    pub fn latents(
         &mut self,
         request: &Request,
-        hidden: &Array3<f32>,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Array4<f32>, Error> {
-        let mut scheduler = scheduler(request.scheduler, &self.scheduler, request.inference_steps)
-            .map_err(|e| scheduler_error(&self.model, e))?;
-        let mut latents = self.start(request)? * scheduler.init_noise_sigma();
-        let timesteps = scheduler.timesteps().to_vec();
-        let total = timesteps.len();
-        let mut report = |step| match progress(Progress { step, total }) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::Cancelled { done: step, total }),
-        };
+        self.check(request)?;
+        let guided = request.guidance_scale > 1.0
+            && self.traits.guidance_width.is_none()
+            && self.model.family != Family::Flux;
+        let told = self.told(request, guided)?;
+        let mut random = Random::new(request.rng, request.noise.seed());
+        let mut scheduler = self.scheduler(request)?;
+        let latents = self.start(request, scheduler.as_ref(), &mut random)?;
         let mut denoiser = match self.denoiser.take() {
             Some(denoiser) => denoiser,
-            None => Denoiser::open(self.model.part(PartKind::Denoiser)?, &self.options.session)?,
-        };
-        let drawn = report(0).and_then(|()| {
-            for (step, &timestep) in timesteps.iter().enumerate() {
-                let shown = scheduler.scale_model_input(&latents, step);
-                let shown = guidance::repeat(shown.view(), hidden.dim().0);
-                let predicted = denoiser.predict(&shown, timestep, hidden)?;
-                let predicted = guidance::combine(predicted, request.guidance_scale);
-                latents = scheduler.step(&predicted, step, &latents);
-                report(step + 1)?;
+            None => {
+                let part = self.model.part(PartKind::Denoiser)?;
+                Denoiser::open(part, self.model.family, &self.options.session)?
             }
-            Ok(blank::latents_are_numbers(&latents)?)
-        });
+        };
+        let drawn = denoise(&mut denoiser, scheduler.as_mut(), latents, &told, request, &mut random, progress);
         self.denoiser = self.keep(denoiser);
-        drawn.map(|()| latents)
+        drawn
     }
 
-    fn start(&self, request: &Request) -> Result<Array4<f32>, Error> {
+    fn check(&self, request: &Request) -> Result<(), Error> {
         if !self.geometry.fits(request.size) {
             return Err(Error::Size {
                 model: self.model.name.clone(),
@@ -217,25 +158,170 @@ impl TextToImage {
                 nearest: self.nearest_size(request.size),
             });
         }
-        let expected = self.geometry.latent_shape(request.size);
-        match &request.noise {
-            Noise::Seed(seed) => Ok(noise::standard_normal(expected, seed.0)),
-            Noise::Latents(latents) if latents.shape() == expected => Ok(latents.clone()),
-            Noise::Latents(latents) => Err(Error::Latents { found: latents.shape().to_vec(), expected }),
+        let wrong = |text: String| Err(Error::Request(text));
+        if request.count == 0 {
+            return wrong("no picture is asked for".into());
+        }
+        if !request.guidance_scale.is_finite() {
+            return wrong(format!("a guidance scale of {} makes no picture", request.guidance_scale));
+        }
+        if !(0.0..=1.0).contains(&request.guidance_rescale) {
+            return wrong(format!("guidance rescale is {}, expected 0 to 1", request.guidance_rescale));
+        }
+        match &request.start {
+            Start::Given(_, Kept::Strength(strength)) if !(0.0..=1.0).contains(strength) => {
+                wrong(format!("strength is {strength}, expected 0 to 1"))
+            }
+            Start::Given(Source::Picture(picture), _)
+                if (picture.width(), picture.height()) != (request.size.width, request.size.height) =>
+            {
+                let (width, height) = picture.dimensions();
+                wrong(format!("the picture to start from is {width}x{height}, expected {}", request.size))
+            }
+            _ => Ok(()),
         }
     }
 
-    fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
-        let mut vae = match self.vae.take() {
-            Some(vae) => vae,
-            None => VaeDecoder::open(
-                self.model.part(PartKind::VaeDecoder)?,
-                &self.geometry,
-                &self.options.session,
-            )?,
+    /// What the denoiser is told beside latents and timestep, the same at each step.
+    fn told(&mut self, request: &Request, guided: bool) -> Result<Told, Error> {
+        let manner = Manner { reading: request.reading, clip_skip: request.clip_skip };
+        let negative = request.negative_prompt.as_deref();
+        let zeros = negative.is_none()
+            && self.model.family == Family::StableDiffusionXl
+            && self.traits.zeros_for_no_prompt;
+        let text = (guided && !zeros).then_some(negative.unwrap_or_default());
+        let (positive, encoded) = self.encoders.encode(&request.prompt, text, manner)?;
+        let negative = if guided { Some(encoded.unwrap_or_else(|| positive.zeros())) } else { None };
+        let rows: Vec<Conditioning> = negative.into_iter().chain([positive]).collect();
+        let mut told = Told::rows(rows.len());
+        let hidden: Vec<_> = rows.iter().map(|row| row.hidden.view()).collect();
+        told.each("encoder_hidden_states", stack(&hidden)?.into_dyn());
+        let pooled: Vec<ArrayView2<f32>> =
+            rows.iter().filter_map(|row| row.pooled.as_ref().map(Array2::view)).collect();
+        if !pooled.is_empty() {
+            let name = match self.model.family {
+                Family::StableDiffusionXl => "text_embeds",
+                _ => "pooled_projections",
+            };
+            told.each(name, stack(&pooled)?.into_dyn());
+        }
+        let count = rows.len();
+        if self.model.family == Family::StableDiffusionXl {
+            told.each("time_ids", self.time_ids(request, guided).into_dyn());
+        }
+        if let Some(width) = self.traits.guidance_width {
+            told.each("timestep_cond", guidance::embedding(request.guidance_scale, width).into_dyn());
+        }
+        if self.model.family == Family::Flux {
+            let [_, _, height, width] = self.geometry.latent_shape(request.size);
+            told.all("img_ids", packing::places(height, width).into_dyn());
+            told.all("txt_ids", Array2::zeros((rows[0].hidden.dim().1, 3)).into_dyn());
+            told.each("guidance", Array1::from_elem(count, request.guidance_scale).into_dyn());
+        }
+        Ok(told)
+    }
+
+    /// SDXL is told how large the picture was that it imitates, where it was cropped, and how large
+    /// it shall be; the refiner, how beautiful instead.
+    fn time_ids(&self, request: &Request, guided: bool) -> Array2<f32> {
+        let (width, height) = (request.size.width as f32, request.size.height as f32);
+        let row = |score: f32| match self.traits.takes_aesthetic_score {
+            true => vec![height, width, 0.0, 0.0, score],
+            false => vec![height, width, 0.0, 0.0, height, width],
         };
-        let image = vae.decode(latents);
-        self.vae = self.keep(vae);
+        let (positive, negative) = (row(request.aesthetic_score.0), row(request.aesthetic_score.1));
+        let rows = if guided { vec![negative, positive] } else { vec![positive] };
+        Array2::from_shape_fn((rows.len(), rows[0].len()), |(y, x)| rows[y][x])
+    }
+
+    fn scheduler(&self, request: &Request) -> Result<Box<dyn Scheduler>, Error> {
+        let [_, _, height, width] = self.geometry.latent_shape(request.size);
+        let patches = (height / 2) * (width / 2);
+        let steps = request.inference_steps;
+        let mut schedule = Schedule::new(steps);
+        schedule.eta = f64::from(request.eta);
+        schedule.denoising_end = request.denoising_end;
+        match request.start {
+            Start::Given(_, Kept::Strength(strength)) => schedule.strength = Some(f64::from(strength)),
+            Start::Given(_, Kept::DenoisingStart(start)) => schedule.denoising_start = Some(start),
+            Start::Noise => {}
+        }
+        match self.model.family {
+            Family::Flux => {
+                let last = 1.0 / steps as f64;
+                let at = |i: usize| 1.0 + (last - 1.0) * i as f64 / (steps.max(2) - 1) as f64;
+                schedule.sigmas = Some((0..steps).map(at).collect());
+                schedule.mu = Some(self.scheduler.mu(patches));
+            }
+            Family::StableDiffusion3 => {
+                schedule.mu = self.scheduler.dynamic_shifting.then(|| self.scheduler.mu(patches));
+            }
+            _ => {}
+        }
+        scheduler(request.scheduler, &self.scheduler, &schedule).map_err(|e| scheduler_error(&self.model, e))
+    }
+
+    /// The latents before the first step: (count, channels, height / factor, width / factor).
+    fn start(
+        &mut self,
+        request: &Request,
+        scheduler: &dyn Scheduler,
+        random: &mut Random,
+    ) -> Result<Array4<f32>, Error> {
+        let mut expected = self.geometry.latent_shape(request.size);
+        let one = expected;
+        expected[0] = request.count;
+        let fits = |latents: &Array4<f32>, expected: [usize; 4]| match latents.shape() == expected {
+            true => Ok(()),
+            false => Err(Error::Latents { found: latents.shape().to_vec(), expected }),
+        };
+        let given = match &request.start {
+            Start::Noise => None,
+            Start::Given(Source::Latents(latents), kept) => {
+                fits(latents, one)?;
+                Some((latents.clone(), kept))
+            }
+            Start::Given(Source::Picture(picture), kept) => Some((self.encode(picture, random)?, kept)),
+        };
+        let noise = |random: &mut Random| match &request.noise {
+            Noise::Seed(_) => Ok(random.normal(expected)),
+            Noise::Latents(latents, _) => fits(latents, expected).map(|()| latents.clone()),
+        };
+        let repeated = |latents: &Array4<f32>| {
+            Array4::from_shape_fn(expected, |(_, channel, y, x)| latents[[0, channel, y, x]])
+        };
+        Ok(match given {
+            None => noise(random)? * scheduler.init_noise_sigma(),
+            Some((latents, Kept::DenoisingStart(_))) => repeated(&latents),
+            Some((latents, Kept::Strength(_))) => {
+                scheduler.add_noise(&repeated(&latents), &noise(random)?)
+            }
+        })
+    }
+
+    fn encode(&mut self, picture: &RgbImage, random: &mut Random) -> Result<Array4<f32>, Error> {
+        let mut encoder = match self.encoder.take() {
+            Some(encoder) => encoder,
+            None => {
+                let part = self.model.part(PartKind::VaeEncoder)?;
+                VaeEncoder::open(part, &self.geometry, &self.options.session)?
+            }
+        };
+        let latents = encoder.encode(picture, random);
+        self.encoder = self.keep(encoder);
+        latents
+    }
+
+    fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
+        let mut decoder = match self.decoder.take() {
+            Some(decoder) => decoder,
+            None => {
+                let part = self.model.part(PartKind::VaeDecoder)?;
+                VaeDecoder::open(part, &self.geometry, &self.options.session)?
+            }
+        };
+        let image = decoder.decode(latents);
+        self.decoder = self.keep(decoder);
         image
     }
 
@@ -245,8 +331,48 @@ impl TextToImage {
     }
 }
 
-/// The model's scheduler as the Stable Diffusion pipeline of diffusers reads it: that one always
-/// sets `steps_offset` to 1 and `clip_sample` to false, whatever the file says, and so must
+fn denoise(
+    denoiser: &mut Denoiser,
+    scheduler: &mut dyn Scheduler,
+    mut latents: Array4<f32>,
+    told: &Told,
+    request: &Request,
+    random: &mut Random,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Array4<f32>, Error> {
+    let timesteps = scheduler.timesteps().to_vec();
+    let total = timesteps.len();
+    let mut report = |step| match progress(Progress { step, total }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled { done: step, total }),
+    };
+    report(0)?;
+    let shape = latents.raw_dim();
+    for (step, &timestep) in timesteps.iter().enumerate() {
+        let shown = scheduler.scale_model_input(&latents, step);
+        let mut predicted = Array4::zeros(shape);
+        // One picture after the other: all at once would need as many times the memory.
+        for (picture, mut answer) in predicted.axis_chunks_iter_mut(Axis(0), 1).enumerate() {
+            let shown = shown.slice(s![picture..picture + 1, .., .., ..]).to_owned();
+            let rows = denoiser.predict(&shown, timestep, told)?;
+            answer.assign(&guidance::combine(rows, request.guidance_scale, request.guidance_rescale));
+        }
+        latents = scheduler.step(&predicted, step, &latents, &mut || random.normal(shape));
+        report(step + 1)?;
+    }
+    blank::latents_are_numbers(&latents)?;
+    Ok(latents)
+}
+
+fn stack<D: ndarray::RemoveAxis>(
+    rows: &[ndarray::ArrayView<f32, D>],
+) -> Result<ndarray::Array<f32, D>, Error> {
+    concatenate(Axis(0), rows)
+        .map_err(|error| Error::Request(format!("prompt and negative prompt do not fit together: {error}")))
+}
+
+/// The model's scheduler as the pipelines of diffusers read it: the one of Stable Diffusion 1 and 2
+/// always sets `steps_offset` to 1 and `clip_sample` to false, whatever the file says, and so must
 /// whoever wants its pictures.
 fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Error> {
     const FILE: &str = "scheduler/scheduler_config.json";
@@ -258,6 +384,9 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
         });
     };
     let mut config = Config::read(&json).map_err(|e| scheduler_error(model, e))?;
+    if model.family != Family::StableDiffusion {
+        return Ok(config);
+    }
     let leading = matches!(config.spacing, None | Some(Spacing::Leading));
     if config.steps_offset != 1 && leading {
         notes
@@ -270,6 +399,6 @@ fn scheduler_config(model: &Model, notes: &mut Vec<String>) -> Result<Config, Er
     Ok(config)
 }
 
-fn scheduler_error(model: &Model, error: super::schedulers::SchedulerError) -> Error {
+fn scheduler_error(model: &Model, error: SchedulerError) -> Error {
     Error::Config { path: model.path.join("scheduler/scheduler_config.json"), reason: error.0 }
 }

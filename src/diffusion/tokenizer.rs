@@ -14,7 +14,7 @@ use tokenizers::{
 
 use crate::models::Model;
 
-use super::Error;
+use super::{Error, weighting::Weighted};
 
 /// The words of OpenAI's CLIP, as transformers' `CLIPTokenizer` splits them.
 const WORDS: &str =
@@ -31,6 +31,15 @@ pub struct Tokens {
     pub dropped: usize,
 }
 
+/// A stretch of a long prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// Its ids.
+    pub tokens: Tokens,
+    /// The weight of each.
+    pub weights: Vec<f32>,
+}
+
 /// Text to token ids.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -42,10 +51,11 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer/` of a model: `vocab.json`, `merges.txt` and, for the padding token and
-    /// the limit, `tokenizer_config.json` and `special_tokens_map.json`.
-    pub fn open(model: &Model) -> Result<Self, Error> {
-        let folder = model.path.join("tokenizer");
+    /// Reads `folder` of a model, for example `tokenizer`: `vocab.json`, `merges.txt` and, for the
+    /// padding token and the limit, `tokenizer_config.json` and `special_tokens_map.json`.
+    pub fn open(model: &Model, folder: &str) -> Result<Self, Error> {
+        let name = folder;
+        let folder = model.path.join(folder);
         let wrong = |name: &str, reason: String| Error::Config { path: folder.join(name), reason };
         let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
         for file in [&vocab, &merges] {
@@ -56,8 +66,8 @@ impl Tokenizer {
                 });
             }
         }
-        let special = model.json("tokenizer/special_tokens_map.json")?;
-        let config = model.json("tokenizer/tokenizer_config.json")?;
+        let special = model.json(&format!("{name}/special_tokens_map.json"))?;
+        let config = model.json(&format!("{name}/tokenizer_config.json"))?;
         let token = |role: &str, otherwise: &str| {
             let named = [&special, &config].into_iter().flatten().find_map(|json| content(json.get(role)?));
             named.unwrap_or_else(|| otherwise.to_owned())
@@ -92,13 +102,38 @@ impl Tokenizer {
         let mut tokens = self.split(text);
         let dropped = tokens.len().saturating_sub(self.limit - 2);
         tokens.truncate(self.limit - 2);
-        let used = tokens.len() + 2;
+        self.enclose(&tokens, dropped)
+    }
+
+    /// The ids of a prompt of any length, in chunks of [`limit`](Self::limit) less 2 between start
+    /// and end, and the weight of each id; start, end and padding weigh 1. At least one chunk.
+    pub fn chunks(&self, parts: &[Weighted]) -> Vec<Chunk> {
+        let (mut tokens, mut weights) = (Vec::new(), Vec::new());
+        for part in parts {
+            let split = self.split(&part.text);
+            weights.resize(tokens.len() + split.len(), part.weight as f32);
+            tokens.extend(split);
+        }
+        let room = self.limit - 2;
+        let chunk = |(tokens, weights): (&[u32], &[f32])| {
+            let mut all = vec![1.0; self.limit];
+            all[1..=weights.len()].copy_from_slice(weights);
+            Chunk { tokens: self.enclose(tokens, 0), weights: all }
+        };
+        match tokens.is_empty() {
+            true => vec![chunk((&[], &[]))],
+            false => tokens.chunks(room).zip(weights.chunks(room)).map(chunk).collect(),
+        }
+    }
+
+    /// Start, tokens, end, padding.
+    fn enclose(&self, tokens: &[u32], dropped: usize) -> Tokens {
         let mut ids = Vec::with_capacity(self.limit);
         ids.push(self.start);
-        ids.append(&mut tokens);
+        ids.extend_from_slice(tokens);
         ids.push(self.end);
         ids.resize(self.limit, self.pad);
-        Tokens { ids, used, dropped }
+        Tokens { ids, used: tokens.len() + 2, dropped }
     }
 
     fn split(&self, text: &str) -> Vec<u32> {

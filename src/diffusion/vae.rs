@@ -8,7 +8,7 @@ use crate::{
     models::Part,
 };
 
-use super::{Error, Geometry};
+use super::{Error, Geometry, Random, geometry::LatentScale};
 
 /// The decoder of a variational autoencoder.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub struct VaeDecoder {
     input: String,
     element: Element,
     factor: usize,
-    scaling_factor: f32,
-    shift_factor: f32,
+    scale: LatentScale,
 }
 
 impl VaeDecoder {
@@ -36,15 +35,14 @@ impl VaeDecoder {
             input: input.name.clone(),
             element,
             factor: geometry.factor as usize,
-            scaling_factor: geometry.scaling_factor,
-            shift_factor: geometry.shift_factor,
+            scale: geometry.scale.clone(),
             session,
         })
     }
 
     /// The picture of latents (1, channels, height, width), factor times as large each way.
     pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
-        let scaled = latents / self.scaling_factor + self.shift_factor;
+        let scaled = self.scale.to_vae(latents);
         let input = Tensor::from_f32(scaled.into_dyn(), self.element);
         let (_, pixels) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
         let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
@@ -60,6 +58,68 @@ impl VaeDecoder {
 
     fn wrong(&self, reason: String) -> Error {
         Error::Contract { path: self.session.path().to_owned(), part: "VAE decoder", reason }
+    }
+}
+
+/// The encoder of a variational autoencoder.
+#[derive(Debug)]
+pub struct VaeEncoder {
+    session: Session,
+    input: String,
+    element: Element,
+    channels: usize,
+    factor: usize,
+    scale: LatentScale,
+}
+
+impl VaeEncoder {
+    /// Loads the encoder; its one input may have any name (`sample`).
+    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options) -> Result<Self, Error> {
+        let session = Session::open(&part.file, options)?;
+        let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE encoder", reason };
+        let [input] = session.inputs() else {
+            return Err(wrong(format!("it takes {} inputs, expected one", session.inputs().len())));
+        };
+        let element = input
+            .element
+            .ok_or_else(|| wrong("its input has an element type that is not supported".into()))?;
+        Ok(Self {
+            input: input.name.clone(),
+            element,
+            channels: geometry.channels,
+            factor: geometry.factor as usize,
+            scale: geometry.scale.clone(),
+            session,
+        })
+    }
+
+    /// The latents of a picture, (1, channels, height / factor, width / factor), as the denoiser has
+    /// them. An encoder that answers mean and log variance is sampled with the next of `random`.
+    pub fn encode(&mut self, picture: &RgbImage, random: &mut Random) -> Result<Array4<f32>, Error> {
+        let (width, height) = (picture.width() as usize, picture.height() as usize);
+        let pixels = Array4::from_shape_fn((1, 3, height, width), |(_, channel, y, x)| {
+            f32::from(picture.get_pixel(x as u32, y as u32)[channel]) / 255.0 * 2.0 - 1.0
+        });
+        let input = Tensor::from_f32(pixels.into_dyn(), self.element);
+        let (_, answer) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
+        let shape = [1, self.channels, height / self.factor, width / self.factor];
+        let found = answer.shape().to_vec();
+        let wrong = || Error::Contract {
+            path: self.session.path().to_owned(),
+            part: "VAE encoder",
+            reason: format!("it answers shape {found:?}, expected {shape:?} or twice as many channels"),
+        };
+        let answer = answer.into_f32().into_dimensionality::<Ix4>().map_err(|_| wrong())?;
+        let latents = if answer.shape() == shape {
+            answer
+        } else if answer.shape() == [1, 2 * self.channels, shape[2], shape[3]] {
+            let (mean, log_variance) = answer.view().split_at(ndarray::Axis(1), self.channels);
+            let deviation = log_variance.mapv(|x| (0.5 * x.clamp(-30.0, 20.0)).exp());
+            &mean + &(deviation * random.normal(shape))
+        } else {
+            return Err(wrong());
+        };
+        Ok(self.scale.from_vae(&latents))
     }
 }
 

@@ -16,6 +16,10 @@ use super::{Error, Family, Header, content};
 pub enum PartKind {
     /// Token ids to hidden states.
     TextEncoder,
+    /// The second of such, for example OpenCLIP's in Stable Diffusion XL, T5 in FLUX.
+    TextEncoder2,
+    /// The third: T5 in Stable Diffusion 3.
+    TextEncoder3,
     /// Noisy latents to predicted noise.
     Denoiser,
     /// Latents to a picture.
@@ -25,12 +29,21 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    const ALL: [Self; 4] = [Self::TextEncoder, Self::Denoiser, Self::VaeDecoder, Self::VaeEncoder];
+    const ALL: [Self; 6] = [
+        Self::TextEncoder,
+        Self::TextEncoder2,
+        Self::TextEncoder3,
+        Self::Denoiser,
+        Self::VaeDecoder,
+        Self::VaeEncoder,
+    ];
 
     /// The folders it may lie in.
     fn folders(self) -> &'static [&'static str] {
         match self {
             Self::TextEncoder => &["text_encoder"],
+            Self::TextEncoder2 => &["text_encoder_2"],
+            Self::TextEncoder3 => &["text_encoder_3"],
             Self::Denoiser => &["unet", "transformer"],
             Self::VaeDecoder => &["vae_decoder"],
             Self::VaeEncoder => &["vae_encoder"],
@@ -42,6 +55,8 @@ impl fmt::Display for PartKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TextEncoder => "text encoder",
+            Self::TextEncoder2 => "second text encoder",
+            Self::TextEncoder3 => "third text encoder",
             Self::Denoiser => "denoiser",
             Self::VaeDecoder => "VAE decoder",
             Self::VaeEncoder => "VAE encoder",
@@ -105,10 +120,15 @@ impl Model {
 
     /// The part that does `kind`.
     pub fn part(&self, kind: PartKind) -> Result<&Part, Error> {
-        self.parts.iter().find(|part| part.kind == kind).ok_or_else(|| Error::Unusable {
+        self.find(kind).ok_or_else(|| Error::Unusable {
             path: self.path.clone(),
             reason: format!("it has no {}/model.onnx", kind.folders()[0]),
         })
+    }
+
+    /// The part that does `kind`, where the model has it.
+    pub fn find(&self, kind: PartKind) -> Option<&Part> {
+        self.parts.iter().find(|part| part.kind == kind)
     }
 
     /// The JSON file at `name` below the folder, `None` if there is none.

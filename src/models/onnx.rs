@@ -15,6 +15,8 @@ use super::{
 pub struct Header {
     /// The names of its inputs.
     pub inputs: Vec<String>,
+    /// The lengths of each input's dimensions, in the same order; `None` where one is free.
+    pub shapes: Vec<Vec<Option<u64>>>,
     /// The names of its outputs.
     pub outputs: Vec<String>,
     /// Its weights, inside the file or beside it.
@@ -136,11 +138,13 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
                 initializers.insert(initializer(reader, length, &mut header.weights, &mut header.external)?)
             }
             (11, Value::Bytes(length)) => {
-                header.inputs.push(name_of(reader, length)?);
+                let (name, shape) = value_info(reader, length)?;
+                header.inputs.push(name);
+                header.shapes.push(shape);
                 true
             }
             (12, Value::Bytes(length)) => {
-                header.outputs.push(name_of(reader, length)?);
+                header.outputs.push(value_info(reader, length)?.0);
                 true
             }
             (number, Value::Bytes(length)) => {
@@ -157,21 +161,53 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
         };
     }
     // Before IR version 4 every initializer was listed as an input too.
-    header.inputs.retain(|name| !initializers.contains(name));
+    let kept: Vec<bool> = header.inputs.iter().map(|name| !initializers.contains(name)).collect();
+    let (mut names, mut shapes) = (kept.iter(), kept.iter());
+    header.inputs.retain(|_| names.next() == Some(&true));
+    header.shapes.retain(|_| shapes.next() == Some(&true));
     Ok(())
 }
 
-/// `ValueInfoProto`: field 1 is the name.
-fn name_of(reader: &mut Reader, length: u64) -> io::Result<String> {
+/// `ValueInfoProto`: name 1, type 2.
+fn value_info(reader: &mut Reader, length: u64) -> io::Result<(String, Vec<Option<u64>>)> {
     let end = reader.at + length;
-    let mut name = String::new();
+    let (mut name, mut shape) = (String::new(), Vec::new());
     while let Some(field) = reader.field(end)? {
         match field {
             (1, Value::Bytes(length)) => name = reader.text(length)?,
+            (2, Value::Bytes(length)) => nested(reader, length, &[1, 2], &mut shape)?,
             (_, value) => reader.skip(value)?,
         }
     }
-    Ok(name)
+    Ok((name, shape))
+}
+
+/// `TypeProto`: tensor_type 1; `TypeProto.Tensor`: shape 2; `TensorShapeProto`: dim 1, each.
+fn nested(reader: &mut Reader, length: u64, path: &[u64], shape: &mut Vec<Option<u64>>) -> io::Result<()> {
+    let end = reader.at + length;
+    while let Some(field) = reader.field(end)? {
+        match (field, path) {
+            ((number, Value::Bytes(length)), [first, rest @ ..]) if number == *first => {
+                nested(reader, length, rest, shape)?
+            }
+            ((1, Value::Bytes(length)), []) => shape.push(dimension(reader, length)?),
+            ((_, value), _) => reader.skip(value)?,
+        }
+    }
+    Ok(())
+}
+
+/// `TensorShapeProto.Dimension`: dim_value 1, or a name, or nothing.
+fn dimension(reader: &mut Reader, length: u64) -> io::Result<Option<u64>> {
+    let end = reader.at + length;
+    let mut value = None;
+    while let Some(field) = reader.field(end)? {
+        match field {
+            (1, Value::Number(number)) => value = Some(number),
+            (_, other) => reader.skip(other)?,
+        }
+    }
+    Ok(value.filter(|&value| value > 0))
 }
 
 /// `TensorProto`: dims 1, data_type 2, name 8, where its weights lie 13; the rest is weights.

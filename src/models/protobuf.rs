@@ -5,14 +5,14 @@ use std::{
     io::{self, BufReader, Read},
 };
 
-/// What a field holds: a number, or so many bytes that follow.
+/// What a field holds: a number, or how many bytes follow.
 pub(super) enum Value {
     Number(u64),
     Bytes(u64),
     Fixed(u64),
 }
 
-/// A protocol buffer being read, field by field.
+/// Steps through a protocol buffer.
 pub(super) struct Reader {
     file: BufReader<File>,
     /// How far it is.
@@ -68,12 +68,26 @@ impl Reader {
 
     /// Steps over a field's value.
     pub(super) fn skip(&mut self, value: Value) -> io::Result<()> {
-        if let Value::Bytes(length) | Value::Fixed(length) = value {
-            let step = i64::try_from(length).map_err(|_| wrong("a field is too long"))?;
-            self.file.seek_relative(step)?;
-            self.at += length;
+        match value {
+            Value::Bytes(length) | Value::Fixed(length) => self.step(length),
+            Value::Number(_) => Ok(()),
         }
+    }
+
+    /// Over `length` bytes.
+    pub(super) fn step(&mut self, length: u64) -> io::Result<()> {
+        let step = i64::try_from(length).map_err(|_| wrong("a field is too long"))?;
+        self.file.seek_relative(step)?;
+        self.at += length;
         Ok(())
+    }
+
+    /// The `length` bytes that come next.
+    pub(super) fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length as usize];
+        self.file.read_exact(&mut bytes)?;
+        self.at += length;
+        Ok(bytes)
     }
 
     /// The name of `length` bytes that comes next.
@@ -81,10 +95,7 @@ impl Reader {
         if length > 1 << 16 {
             return Err(wrong("a name is too long"));
         }
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact(&mut bytes)?;
-        self.at += length;
-        String::from_utf8(bytes).map_err(|_| wrong("a name is not UTF-8"))
+        String::from_utf8(self.bytes(length)?).map_err(|_| wrong("a name is not UTF-8"))
     }
 }
 

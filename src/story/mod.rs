@@ -6,6 +6,7 @@ mod encoding;
 mod frame;
 mod narration;
 mod platform;
+mod rng;
 mod samples;
 mod scene;
 mod scheduler;
@@ -23,6 +24,7 @@ pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};
 pub use platform::{
     AudioRules, Duration, Figure, Generation, Loudness, Platform, SafeArea, TextRules, VideoRules,
 };
+pub use rng::Rng;
 pub use samples::Samples;
 pub use scene::{Scene, Still};
 pub use scheduler::SchedulerKind;
