@@ -27,6 +27,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("ffmpeg_next", "media"),
     ("clap::", "cli"),
     ("indicatif", "cli"),
+    ("reqwest", "models"),
     ("println!", "cli"),
 ];
 

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Read prompts as diffusers does: brackets are text, what is too long is cut off
     #[arg(long)]
     plain_prompt: bool,
-    /// A model's name (see `shortform doctor`) or a folder in the diffusers ONNX layout
+    /// A model's name (see `shortform models list`) or a folder in the diffusers ONNX layout
     #[arg(long, default_value = "pocket")]
     model: String,
     /// The size to draw [default: the model's own at 9:16]

@@ -10,6 +10,7 @@ mod exit;
 mod generate;
 mod image;
 mod input;
+mod models;
 mod plan;
 mod presets;
 mod publish;
@@ -53,6 +54,7 @@ enum Command {
     Upscale(upscale::Args),
     #[cfg(feature = "video")]
     Verify(verify::Args),
+    Models(models::Args),
     Presets(presets::Args),
     Doctor(doctor::Args),
     Cache(cache::Args),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Upscale(args) => upscale::upscale(&args, &output),
         #[cfg(feature = "video")]
         Command::Verify(args) => verify::verify(&args, &output),
+        Command::Models(args) => models::models(&args, &output),
         Command::Presets(args) => presets::presets(&args, &output),
         Command::Doctor(args) => doctor::doctor(&args, &output),
         Command::Cache(args) => cache::cache(&args, &output),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, Model, embedded};
+use super::{Error, Model, embedded, lock::check_name};
 
 /// The models of this machine: a folder of model folders, and the one inside the program.
 #[derive(Debug, Clone)]
@@ -62,18 +62,38 @@ impl Catalog {
         found
     }
 
+    /// Whether `name` is that of a model inside the program, and of no folder.
+    pub(super) fn is_built_in(&self, name: &str) -> bool {
+        let is_it = |known: &Installed| known.name == name && known.origin == Origin::Embedded;
+        self.installed().iter().any(is_it)
+    }
+
+    /// Whether a model may be installed as `name`.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), Error> {
+        if self.is_built_in(&name.to_lowercase()) {
+            let reason = "a model inside the program is called that";
+            return Err(Error::Name { name: name.to_owned(), reason });
+        }
+        check_name(name)
+    }
+
     /// Finds a model: a folder of that name in the folder of models, then the embedded one,
     /// then a path (whatever has a `/`, or starts with a `.`).
     pub fn find(&self, name: &str) -> Result<Model, Error> {
+        Model::open(name, &self.folder_of(name)?)
+    }
+
+    /// The folder of the model that [`Catalog::find`] finds.
+    pub fn folder_of(&self, name: &str) -> Result<PathBuf, Error> {
         if name.starts_with('.') || name.contains(std::path::is_separator) {
-            return Model::open(name, Path::new(name));
+            return Ok(name.into());
         }
         let path = self.folder.join(name);
         if path.is_dir() {
-            return Model::open(name, &path);
+            return Ok(path);
         }
         if name == embedded::NAME {
-            return Model::open(name, &embedded::unpack(&self.unpacked)?);
+            return embedded::unpack(&self.unpacked);
         }
         let installed = self.installed().into_iter().map(|known| known.name).collect();
         Err(Error::Missing { name: name.to_owned(), folder: self.folder.clone(), installed })

@@ -4,7 +4,7 @@ use std::{fs::File, io, path::Path};
 
 use super::{
     Error,
-    onnx::{Reader, Value},
+    protobuf::{Reader, Value},
 };
 
 /// The numbers of a layer normalisation.
@@ -62,7 +62,7 @@ fn nodes_and_weights(
     while let Some(field) = reader.field(end)? {
         match field {
             (7, Value::Bytes(length)) => {
-                let end = reader.at() + length;
+                let end = reader.at + length;
                 while let Some(field) = reader.field(end)? {
                     match field {
                         (number @ (1 | 5), Value::Bytes(length)) => look(reader, number, length)?,
@@ -82,7 +82,7 @@ fn layer_normalization(
     length: u64,
     output: &str,
 ) -> io::Result<Option<([String; 2], f32)>> {
-    let end = reader.at() + length;
+    let end = reader.at + length;
     let (mut inputs, mut outputs, mut kind, mut epsilon) = (Vec::new(), Vec::new(), String::new(), 1e-5);
     while let Some(field) = reader.field(end)? {
         match field {
@@ -106,7 +106,7 @@ fn layer_normalization(
 
 /// `AttributeProto`: name 1, f 2.
 fn epsilon_of(reader: &mut Reader, length: u64) -> io::Result<Option<f32>> {
-    let end = reader.at() + length;
+    let end = reader.at + length;
     let (mut name, mut number) = (String::new(), None);
     while let Some(field) = reader.field(end)? {
         match field {
@@ -125,7 +125,7 @@ fn epsilon_of(reader: &mut Reader, length: u64) -> io::Result<Option<f32>> {
 /// million; `None` of anything else.
 fn floats(reader: &mut Reader, length: u64) -> io::Result<(String, Option<Vec<f32>>)> {
     const MOST: u64 = 4 << 20;
-    let end = reader.at() + length;
+    let end = reader.at + length;
     let (mut kind, mut name, mut raw, mut listed) = (0, String::new(), None, None);
     while let Some(field) = reader.field(end)? {
         match field {

@@ -2,14 +2,13 @@
 //!
 //! Reads the protocol buffer field by field (`onnx.proto3`) and steps over the weights.
 
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    io::{self, BufReader, Read},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs::File, io, path::Path};
 
-use super::Error;
+use super::{
+    Error, external,
+    external::External,
+    protobuf::{Reader, Value, wrong},
+};
 
 /// What can be known of an ONNX file without loading its weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +21,8 @@ pub struct Header {
     pub outputs: Vec<String>,
     /// Its weights, inside the file or beside it.
     pub weights: WeightBytes,
+    /// The files beside it that hold weights, and how long each must be at least.
+    pub external: External,
 }
 
 /// Bytes of weights by how they are stored.
@@ -43,8 +44,16 @@ impl WeightBytes {
 }
 
 impl Header {
-    /// Reads the header of the file at `path`.
+    /// Reads the header of the file at `path`; the files its weights lie in must be there, long enough,
+    /// and in the same folder.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        let header = Self::read_alone(path)?;
+        external::check(path, &header.external)?;
+        Ok(header)
+    }
+
+    /// Reads the header of the file at `path` without looking for files beside it.
+    pub(super) fn read_alone(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::io("read", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
         let not_onnx = |reason: String| Error::NotOnnx { path: path.to_owned(), reason };
@@ -61,10 +70,63 @@ fn model(reader: &mut Reader, end: u64) -> io::Result<Header> {
     while let Some(field) = reader.field(end)? {
         match field {
             (7, Value::Bytes(length)) => graph(reader, length, &mut header)?,
+            (25, Value::Bytes(length)) => within(reader, length, Inside::Function, &mut header.external, 0)?,
             (_, value) => reader.skip(value)?,
         }
     }
     Ok(header)
+}
+
+/// What else may hold tensors, and so name files: functions, nodes, their attributes, graphs within those.
+#[derive(Clone, Copy)]
+enum Inside {
+    Function,
+    Graph,
+    Node,
+    Attribute,
+    Sparse,
+    Tensor,
+}
+
+impl Inside {
+    /// What field `number` of this message holds, if it can hold tensors (`onnx.proto3`).
+    fn field(self, number: u64) -> Option<Self> {
+        Some(match (self, number) {
+            (Self::Graph, 1) | (Self::Function, 7) => Self::Node,
+            (Self::Graph, 5) | (Self::Attribute, 5 | 10) | (Self::Sparse, 1 | 2) => Self::Tensor,
+            (Self::Graph, 15) | (Self::Attribute, 22 | 23) => Self::Sparse,
+            (Self::Node, 5) | (Self::Function, 11) => Self::Attribute,
+            (Self::Attribute, 6 | 11) => Self::Graph,
+            _ => return None,
+        })
+    }
+}
+
+/// Gathers the files that tensors within a message name.
+fn within(
+    reader: &mut Reader,
+    length: u64,
+    inside: Inside,
+    external: &mut External,
+    depth: u32,
+) -> io::Result<()> {
+    if depth > 64 {
+        return Err(wrong("its graphs lie too deep within one another"));
+    }
+    if let Inside::Tensor = inside {
+        return initializer(reader, length, &mut WeightBytes::default(), external).map(drop);
+    }
+    let end = reader.at + length;
+    while let Some(field) = reader.field(end)? {
+        match field {
+            (number, Value::Bytes(length)) => match inside.field(number) {
+                Some(inside) => within(reader, length, inside, external, depth + 1)?,
+                None => reader.skip(Value::Bytes(length))?,
+            },
+            (_, value) => reader.skip(value)?,
+        }
+    }
+    Ok(())
 }
 
 fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()> {
@@ -73,7 +135,7 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
     while let Some(field) = reader.field(end)? {
         match field {
             (5, Value::Bytes(length)) => {
-                initializers.insert(initializer(reader, length, &mut header.weights)?)
+                initializers.insert(initializer(reader, length, &mut header.weights, &mut header.external)?)
             }
             (11, Value::Bytes(length)) => {
                 let (name, shape) = value_info(reader, length)?;
@@ -83,6 +145,13 @@ fn graph(reader: &mut Reader, length: u64, header: &mut Header) -> io::Result<()
             }
             (12, Value::Bytes(length)) => {
                 header.outputs.push(value_info(reader, length)?.0);
+                true
+            }
+            (number, Value::Bytes(length)) => {
+                match Inside::Graph.field(number) {
+                    Some(inside) => within(reader, length, inside, &mut header.external, 0)?,
+                    None => reader.skip(Value::Bytes(length))?,
+                }
                 true
             }
             (_, value) => {
@@ -141,10 +210,16 @@ fn dimension(reader: &mut Reader, length: u64) -> io::Result<Option<u64>> {
     Ok(value.filter(|&value| value > 0))
 }
 
-/// `TensorProto`: dims 1, data_type 2, name 8; the rest is weights or where they lie.
-fn initializer(reader: &mut Reader, length: u64, weights: &mut WeightBytes) -> io::Result<String> {
+/// `TensorProto`: dims 1, data_type 2, name 8, where its weights lie 13; the rest is weights.
+fn initializer(
+    reader: &mut Reader,
+    length: u64,
+    weights: &mut WeightBytes,
+    external: &mut External,
+) -> io::Result<String> {
     let end = reader.at + length;
     let (mut elements, mut kind, mut name) = (1u64, 0, String::new());
+    let (mut location, mut offset, mut stated) = (None, 0, None);
     while let Some(field) = reader.field(end)? {
         match field {
             (1, Value::Number(dim)) => elements = elements.saturating_mul(dim),
@@ -156,116 +231,50 @@ fn initializer(reader: &mut Reader, length: u64, weights: &mut WeightBytes) -> i
             }
             (2, Value::Number(number)) => kind = number,
             (8, Value::Bytes(length)) => name = reader.text(length)?,
+            (13, Value::Bytes(length)) => {
+                let (key, value) = pair(reader, length)?;
+                let number = || value.parse().map_err(|_| wrong("where its weights lie is not a number"));
+                match key.as_str() {
+                    "offset" => offset = number()?,
+                    "length" => stated = Some(number()?),
+                    "location" => location = Some(value),
+                    _ => {}
+                }
+            }
             (_, value) => reader.skip(value)?,
         }
     }
     // TensorProto.DataType
-    match kind {
-        1 => weights.f32 += elements.saturating_mul(4),
-        10 | 16 => weights.f16 += elements.saturating_mul(2),
-        7 | 11 | 13 => weights.other += elements.saturating_mul(8),
-        6 | 12 => weights.other += elements.saturating_mul(4),
-        4 | 5 => weights.other += elements.saturating_mul(2),
-        21 | 22 => weights.other += elements.div_ceil(2),
-        _ => weights.other += elements,
+    let (sum, bytes) = match kind {
+        1 => (&mut weights.f32, elements.saturating_mul(4)),
+        10 | 16 => (&mut weights.f16, elements.saturating_mul(2)),
+        7 | 11 | 13 => (&mut weights.other, elements.saturating_mul(8)),
+        6 | 12 => (&mut weights.other, elements.saturating_mul(4)),
+        4 | 5 => (&mut weights.other, elements.saturating_mul(2)),
+        21 | 22 => (&mut weights.other, elements.div_ceil(2)),
+        _ => (&mut weights.other, elements),
+    };
+    *sum = sum.saturating_add(bytes);
+    if let Some(location) = location {
+        let end = stated.unwrap_or(bytes).saturating_add(offset);
+        let needed = external.entry(location).or_default();
+        *needed = end.max(*needed);
     }
     Ok(name)
 }
 
-/// What a field holds: a number, or how many bytes follow.
-pub(super) enum Value {
-    Number(u64),
-    Bytes(u64),
-    Fixed(u64),
-}
-
-/// Steps through a protocol buffer.
-pub(super) struct Reader {
-    file: BufReader<File>,
-    at: u64,
-}
-
-impl Reader {
-    pub(super) fn new(file: File) -> Self {
-        Self { file: BufReader::new(file), at: 0 }
-    }
-
-    pub(super) fn at(&self) -> u64 {
-        self.at
-    }
-
-    fn byte(&mut self) -> io::Result<u8> {
-        let mut byte = [0];
-        self.file.read_exact(&mut byte)?;
-        self.at += 1;
-        Ok(byte[0])
-    }
-
-    fn varint(&mut self) -> io::Result<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(wrong("a number has no end"))
-    }
-
-    /// The next field before `end`: its number and what follows.
-    pub(super) fn field(&mut self, end: u64) -> io::Result<Option<(u64, Value)>> {
-        if self.at >= end {
-            return Ok(None);
-        }
-        let key = self.varint()?;
-        let value = match key & 7 {
-            0 => Value::Number(self.varint()?),
-            1 => Value::Fixed(8),
-            2 => Value::Bytes(self.varint()?),
-            5 => Value::Fixed(4),
-            _ => return Err(wrong("a field has an unknown type")),
-        };
-        match value {
-            Value::Bytes(length) if length > end.saturating_sub(self.at) => {
-                Err(wrong("a field is longer than what holds it"))
-            }
-            value => Ok(Some((key >> 3, value))),
+/// `StringStringEntryProto`: key 1, value 2.
+fn pair(reader: &mut Reader, length: u64) -> io::Result<(String, String)> {
+    let end = reader.at + length;
+    let (mut key, mut value) = (String::new(), String::new());
+    while let Some(field) = reader.field(end)? {
+        match field {
+            (1, Value::Bytes(length)) => key = reader.text(length)?,
+            (2, Value::Bytes(length)) => value = reader.text(length)?,
+            (_, value) => reader.skip(value)?,
         }
     }
-
-    pub(super) fn skip(&mut self, value: Value) -> io::Result<()> {
-        match value {
-            Value::Bytes(length) | Value::Fixed(length) => self.step(length),
-            Value::Number(_) => Ok(()),
-        }
-    }
-
-    /// Over `length` bytes.
-    pub(super) fn step(&mut self, length: u64) -> io::Result<()> {
-        let step = i64::try_from(length).map_err(|_| wrong("a field is too long"))?;
-        self.file.seek_relative(step)?;
-        self.at += length;
-        Ok(())
-    }
-
-    pub(super) fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact(&mut bytes)?;
-        self.at += length;
-        Ok(bytes)
-    }
-
-    pub(super) fn text(&mut self, length: u64) -> io::Result<String> {
-        if length > 1 << 16 {
-            return Err(wrong("a name is too long"));
-        }
-        String::from_utf8(self.bytes(length)?).map_err(|_| wrong("a name is not UTF-8"))
-    }
-}
-
-fn wrong(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
+    Ok((key, value))
 }
 
 #[cfg(test)]
@@ -296,7 +305,7 @@ mod tests {
         .concat();
         let half = [&field(1, &[7, 2])[..], &[0x10, 10], &field(8, b"h")].concat();
         let graph = [
-            field(1, b"\x0a\x01xsomething"),
+            field(1, &[field(1, b"x"), field(4, b"Something")].concat()),
             field(5, &weight),
             field(5, &half),
             field(11, &field(1, b"sample")),
@@ -311,6 +320,36 @@ mod tests {
         assert_eq!(header.inputs, ["sample"]);
         assert_eq!(header.outputs, ["out_sample"]);
         assert_eq!(header.weights, WeightBytes { f32: 60, f16: 28, other: 0 });
+    }
+
+    #[test]
+    fn files_are_found_wherever_a_tensor_may_name_one() {
+        let entry = |key: &str, value: &str| {
+            field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
+        };
+        let tensor = |file: &str| [&[0x08, 8, 0x10, 1][..], &entry("location", file)].concat();
+        let within = field(6, &field(5, &tensor("deep")));
+        let graph = [
+            field(5, &[tensor("weights"), entry("offset", "4"), entry("length", "6")].concat()),
+            field(1, &field(5, &field(5, &tensor("constant")))), // an attribute's tensor
+            field(1, &field(5, &within)),                        // a graph in an attribute
+            field(12, &field(1, b"y")),
+        ]
+        .concat();
+        let mut bytes = vec![7 << 3 | 2, (graph.len() & 0x7f) as u8 | 0x80, (graph.len() >> 7) as u8];
+        bytes.extend(&graph);
+        bytes.extend([0xca, 0x01]); // field 25: a function
+        let function = field(7, &field(5, &field(5, &tensor("function"))));
+        bytes.push(function.len() as u8);
+        bytes.extend(function);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        fs::write(&path, bytes).unwrap();
+        let header = Header::read_alone(&path).unwrap();
+        let found: Vec<_> = header.external.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        assert_eq!(found, [("constant", 32), ("deep", 32), ("function", 32), ("weights", 10)]);
+        assert!(matches!(Header::read(&path), Err(Error::External { .. })));
     }
 
     #[test]

@@ -137,8 +137,12 @@ fn sizes(model: &Model, geometry: &Geometry, wished: Size) -> (Vec<Size>, Option
 pub(in crate::stages) fn unusable(error: models::Error) -> Error {
     use models::Error as E;
     let kind = match error {
-        E::Missing { .. } | E::NotBuiltIn(_) | E::Unusable { .. } | E::NotOnnx { .. } => Kind::Missing,
-        E::Json { .. } | E::Io { .. } => Kind::Failed,
+        E::Missing { .. }
+        | E::NotBuiltIn(_)
+        | E::Unusable { .. }
+        | E::NotOnnx { .. }
+        | E::External { .. } => Kind::Missing,
+        _ => Kind::Failed,
     };
     Error::new(kind, "", error)
 }
