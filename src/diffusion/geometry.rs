@@ -8,7 +8,7 @@ use crate::{
     story::Size,
 };
 
-use super::Error;
+use super::{Error, published};
 
 /// The measures of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -217,19 +217,20 @@ fn levels(unet: &Config) -> Result<Vec<Level>, Error> {
     Ok(channels.into_iter().enumerate().map(level).collect())
 }
 
-/// A part's `config.json`.
+/// A part's `config.json`, or what a published model's says.
 struct Config<'a> {
     part: &'a Part,
-    json: &'a Value,
+    json: Value,
 }
 
 impl<'a> Config<'a> {
     fn of(model: &'a Model, kind: PartKind) -> Result<Self, Error> {
         let part = model.part(kind)?;
-        let json = part.config.as_ref().ok_or_else(|| Error::Config {
-            path: part.file.with_file_name("config.json"),
-            reason: "is missing; copy it from the model that was exported".into(),
-        })?;
+        let json =
+            part.config.clone().or_else(|| published::config(model, kind)).ok_or_else(|| Error::Config {
+                path: part.file.with_file_name("config.json"),
+                reason: "is missing; copy it from the model that was exported".into(),
+            })?;
         Ok(Self { part, json })
     }
 

@@ -14,6 +14,8 @@ mod geometry;
 mod guidance;
 mod noise;
 mod packing;
+mod profile;
+mod published;
 mod request;
 pub mod schedulers;
 mod t5_tokenizer;

@@ -17,7 +17,9 @@ use super::{
     conditioning::{Conditioning, Encoders, Manner},
     denoiser::Told,
     guidance, packing,
-    schedulers::{self, Config, Schedule, Scheduler, SchedulerError, scheduler},
+    profile::{Profile, scheduler_config, scheduler_error},
+    published,
+    schedulers::{self, Config, Schedule, Scheduler, scheduler},
 };
 
 /// A text-to-image model, ready to draw.
@@ -28,41 +30,11 @@ pub struct TextToImage {
     geometry: Geometry,
     encoders: Encoders,
     scheduler: Config,
-    traits: Traits,
+    profile: Profile,
     notes: Vec<String>,
     denoiser: Option<Denoiser>,
     decoder: Option<VaeDecoder>,
     encoder: Option<VaeEncoder>,
-}
-
-/// What the model's files say of how it wants to be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Traits {
-    /// Width of the guidance embedding of a model distilled from guidance: it takes one row.
-    guidance_width: Option<usize>,
-    /// A latent consistency model, whose own pipeline of diffusers differs in small things.
-    consistency: bool,
-    /// SDXL: a negative prompt that is not given is all zeros, not an empty text.
-    zeros_for_no_prompt: bool,
-    /// SDXL refiner: is told how beautiful the picture is.
-    takes_aesthetic_score: bool,
-}
-
-impl Traits {
-    fn of(model: &Model) -> Result<Self, Error> {
-        let denoiser = model.part(PartKind::Denoiser)?;
-        let width = denoiser.config.as_ref().and_then(|config| config["time_cond_proj_dim"].as_u64());
-        let index = model.json("model_index.json")?.unwrap_or_default();
-        let flag = |key: &str| index[key].as_bool();
-        Ok(Self {
-            guidance_width: width.map(|width| width as usize),
-            consistency: index["_class_name"]
-                .as_str()
-                .is_some_and(|class| class.starts_with("LatentConsistency")),
-            zeros_for_no_prompt: flag("force_zeros_for_empty_prompt").unwrap_or(true),
-            takes_aesthetic_score: flag("requires_aesthetics_score").unwrap_or(false),
-        })
-    }
 }
 
 impl TextToImage {
@@ -72,15 +44,15 @@ impl TextToImage {
         for kind in [PartKind::Denoiser, PartKind::VaeDecoder] {
             model.part(kind)?;
         }
-        let mut notes = Vec::new();
-        let traits = Traits::of(model)?;
-        let scheduler = scheduler_config(model, traits, &mut notes)?;
+        let mut notes: Vec<String> = published::note(model).into_iter().collect();
+        let profile = Profile::of(model)?;
+        let scheduler = scheduler_config(model, profile, &mut notes)?;
         if model.family == Family::StableDiffusion3 && model.find(PartKind::TextEncoder3).is_none() {
             notes.push("prompt: read without T5, which this model folder lacks".to_owned());
         }
         Ok(Self {
             encoders: Encoders::open(model, options)?,
-            traits,
+            profile,
             model: model.clone(),
             options,
             geometry,
@@ -145,7 +117,7 @@ impl TextToImage {
     ) -> Result<Array4<f32>, Error> {
         self.check(request)?;
         let guided = request.guidance_scale > 1.0
-            && self.traits.guidance_width.is_none()
+            && self.profile.guidance_width.is_none()
             && self.model.family != Family::Flux;
         let told = self.told(request, guided)?;
         let mut random = Random::new(request.rng, request.noise.seed());
@@ -203,7 +175,7 @@ impl TextToImage {
         let negative = request.negative_prompt.as_deref();
         let zeros = negative.is_none()
             && self.model.family == Family::StableDiffusionXl
-            && self.traits.zeros_for_no_prompt;
+            && self.profile.zeros_for_no_prompt;
         let text = (guided && !zeros).then_some(negative.unwrap_or_default());
         let (positive, encoded) = self.encoders.encode(&request.prompt, text, manner)?;
         let negative = if guided { Some(encoded.unwrap_or_else(|| positive.zeros())) } else { None };
@@ -224,7 +196,7 @@ impl TextToImage {
         if self.model.family == Family::StableDiffusionXl {
             told.each("time_ids", self.time_ids(request, guided).into_dyn());
         }
-        if let Some(width) = self.traits.guidance_width {
+        if let Some(width) = self.profile.guidance_width {
             told.each("timestep_cond", guidance::embedding(request.guidance_scale, width).into_dyn());
         }
         if self.model.family == Family::Flux {
@@ -240,7 +212,7 @@ impl TextToImage {
     /// it shall be; the refiner, how beautiful instead.
     fn time_ids(&self, request: &Request, guided: bool) -> Array2<f32> {
         let (width, height) = (request.size.width as f32, request.size.height as f32);
-        let row = |score: f32| match self.traits.takes_aesthetic_score {
+        let row = |score: f32| match self.profile.takes_aesthetic_score {
             true => vec![height, width, 0.0, 0.0, score],
             false => vec![height, width, 0.0, 0.0, height, width],
         };
@@ -262,7 +234,7 @@ impl TextToImage {
             Start::Given(_, Kept::Strength(strength)) if flows => {
                 schedulers::Start::StrengthRoundedUp(strength)
             }
-            Start::Given(_, Kept::Strength(strength)) if self.traits.consistency => {
+            Start::Given(_, Kept::Strength(strength)) if self.profile.consistency => {
                 schedulers::Start::StrengthOfDistilled(strength)
             }
             Start::Given(_, Kept::Strength(strength)) => schedulers::Start::Strength(strength),
@@ -389,36 +361,4 @@ fn stack<D: ndarray::RemoveAxis>(
 ) -> Result<ndarray::Array<f32, D>, Error> {
     concatenate(Axis(0), rows)
         .map_err(|error| Error::Request(format!("prompt and negative prompt do not fit together: {error}")))
-}
-
-/// The model's scheduler as the pipelines of diffusers read it: the one of Stable Diffusion 1 and 2
-/// always sets `steps_offset` to 1 and `clip_sample` to false, whatever the file says, and so must
-/// whoever wants its pictures.
-fn scheduler_config(model: &Model, traits: Traits, notes: &mut Vec<String>) -> Result<Config, Error> {
-    const FILE: &str = "scheduler/scheduler_config.json";
-    let path = model.path.join(FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Err(Error::Config {
-            path,
-            reason: "is missing; copy it from the model that was exported".into(),
-        });
-    };
-    let mut config = Config::parse(&text).map_err(|e| scheduler_error(model, e))?;
-    if model.family != Family::StableDiffusion || traits.consistency {
-        return Ok(config);
-    }
-    let offset = config.number("steps_offset").unwrap_or(0.0);
-    if offset != 1.0 && matches!(config.text("timestep_spacing"), None | Some("leading")) {
-        notes.push(format!("scheduler: steps_offset 1 instead of {offset}, as diffusers does"));
-    }
-    if config.flag("clip_sample") == Some(true) {
-        notes.push("scheduler: clip_sample off, as diffusers does".to_owned());
-    }
-    config.set("steps_offset", 1);
-    config.set("clip_sample", false);
-    Ok(config)
-}
-
-fn scheduler_error(model: &Model, error: SchedulerError) -> Error {
-    Error::Config { path: model.path.join("scheduler/scheduler_config.json"), reason: error.0 }
 }
