@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, Model, embedded};
+use super::{
+    Error, Model, Upscaler,
+    embedded::{Embedded, POCKET, POCKET_UPSCALER},
+};
 
-/// The models of this machine: a folder of model folders, and the one inside the program.
+/// The models of this machine: a folder of model folders, and those inside the program.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     folder: PathBuf,
@@ -55,8 +58,10 @@ impl Catalog {
                 found.push(Installed { name, origin: Origin::Folder });
             }
         }
-        if embedded::is_built_in() && found.iter().all(|known| known.name != embedded::NAME) {
-            found.push(Installed { name: embedded::NAME.into(), origin: Origin::Embedded });
+        for embedded in [&POCKET, &POCKET_UPSCALER] {
+            if embedded.is_built_in() && found.iter().all(|known| known.name != embedded.name) {
+                found.push(Installed { name: embedded.name.into(), origin: Origin::Embedded });
+            }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
@@ -65,15 +70,42 @@ impl Catalog {
     /// Finds a model: a folder of that name in the folder of models, then the embedded one,
     /// then a path (whatever has a `/`, or starts with a `.`).
     pub fn find(&self, name: &str) -> Result<Model, Error> {
+        Model::open(name, &self.path_of(name, &POCKET)?)
+    }
+
+    /// Finds an upscaler, in the same places as [`find`](Self::find); a path may be that of an
+    /// ONNX file.
+    pub fn upscaler(&self, name: &str) -> Result<Upscaler, Error> {
+        Upscaler::open(name, &self.path_of(name, &POCKET_UPSCALER)?)
+    }
+
+    /// The upscaler for pictures that the model `drawn_by` drew, if there is one that should be taken
+    /// unasked: for `pocket` its own; for others, and where nobody knows, the first by name in the
+    /// folder of models. `pocket`'s learned from flat illustration alone and is no good to a photograph.
+    pub fn upscaler_for(&self, drawn_by: Option<&str>) -> Result<Option<Upscaler>, Error> {
+        if drawn_by == Some(POCKET.name) {
+            return match POCKET_UPSCALER.is_built_in() || self.folder.join(POCKET_UPSCALER.name).is_dir() {
+                true => self.upscaler(POCKET_UPSCALER.name).map(Some),
+                false => Ok(None),
+            };
+        }
+        let lies_there = |known: &Installed| {
+            known.origin == Origin::Folder && Upscaler::is_one(&self.folder.join(&known.name))
+        };
+        let first = self.installed().into_iter().find(lies_there);
+        first.map(|known| self.upscaler(&known.name)).transpose()
+    }
+
+    fn path_of(&self, name: &str, embedded: &Embedded) -> Result<PathBuf, Error> {
         if name.starts_with('.') || name.contains(std::path::is_separator) {
-            return Model::open(name, Path::new(name));
+            return Ok(PathBuf::from(name));
         }
         let path = self.folder.join(name);
         if path.is_dir() {
-            return Model::open(name, &path);
+            return Ok(path);
         }
-        if name == embedded::NAME {
-            return Model::open(name, &embedded::unpack(&self.unpacked)?);
+        if name == embedded.name {
+            return embedded.unpack(&self.unpacked);
         }
         let installed = self.installed().into_iter().map(|known| known.name).collect();
         Err(Error::Missing { name: name.to_owned(), folder: self.folder.clone(), installed })

@@ -138,7 +138,7 @@ fn part(model: &Path, kind: PartKind) -> Result<Option<Part>, Error> {
     }))
 }
 
-fn read_json(path: &Path) -> Result<Option<Value>, Error> {
+pub(super) fn read_json(path: &Path) -> Result<Option<Value>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
