@@ -100,11 +100,11 @@ def main() -> None:
         model.load_state_dict(state["model"])
         seen = state["seen"]
     ema = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-4)
     rng = np.random.default_rng((a.seed, seen))
     pairs = Pairs(a.data)
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {seen} crops seen before, {len(pairs)} crops there", flush=True)
-    begun, step, running, recent, logged = time.time(), 0, 0.0, 0, time.time()
+    begun, step, running, unaided, recent, logged = time.time(), 0, 0.0, 0.0, 0, time.time()
 
     def save() -> None:
         torch.save({"model": ema.state_dict(), "seen": seen}, checkpoint.with_suffix(".part"))
@@ -114,9 +114,14 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = a.rate * min(1.0, (step + 1) / 100) * (a.last + (1 - a.last) * 0.5 * (1 + np.cos(np.pi * spent)))
         small, large = pairs.batch(rng, a.batch)
+        # Sixteen bits are too few for the picture, and enough for what it lacks.
+        with torch.no_grad():
+            plain = model.plain(small)
         with torch.autocast("cpu", torch.bfloat16):
-            made = model(small)
-        loss = loss_of(made.float(), large)
+            lacks = model.lacks(small)
+        made = plain + lacks.float()
+        loss = loss_of(made, large)
+        unaided += float(loss_of(plain, large))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 0.2)
@@ -128,8 +133,8 @@ def main() -> None:
         with torch.no_grad():
             torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - min(0.998, (step + 1) / (step + 12)))
         if time.time() - logged > 30:
-            print(f"{time.time() - begun:6.0f} s  step {step}  loss {running / recent:.5f}  {seen} crops seen", flush=True)
-            running, recent, logged = 0.0, 0, time.time()
+            print(f"{time.time() - begun:6.0f} s  step {step}  loss {running / recent:.5f}, {running / unaided:.3f} of Lanczos  {seen} crops seen", flush=True)
+            running, unaided, recent, logged = 0.0, 0.0, 0, time.time()
             pairs.look()
             save()
     save()

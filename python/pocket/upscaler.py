@@ -1,6 +1,6 @@
 """pocket-upscaler: a picture four times as large on each side, with edges drawn anew.
 
-A 7 x 7 filter that begins as Lanczos makes the large picture, and a network says what it lacks. The network works at half the small
+Lanczos, as a fixed filter of 7 x 7, makes the large picture, and a network says what that lacks. The network works at half the small
 picture's size, where each of its convolutions sees twice as far: far enough to tell a seam between patches from a line.
 """
 
@@ -63,13 +63,20 @@ class Upscaler(nn.Module):
         plane = torch.einsum("ay,bx->abyx", rows, rows).reshape(SCALE * SCALE, 1, 2 * REACH + 1, 2 * REACH + 1)
         self.filter.weight.data.copy_(plane.repeat(3, 1, 1, 1))
         nn.init.zeros_(self.filter.bias)
+        self.filter.requires_grad_(False)
         nn.init.zeros_(self.end.weight)
         nn.init.zeros_(self.end.bias)
         for block in self.body:
             block.second.weight.data.mul_(0.3)
 
+    def plain(self, small: Tensor) -> Tensor:
+        """By the filter alone."""
+        return F.pixel_shuffle(self.filter(F.pad(small, (REACH, REACH, REACH, REACH), mode="replicate")), SCALE)
+
+    def lacks(self, small: Tensor) -> Tensor:
+        """What that lacks."""
+        seen = F.leaky_relu(self.body(F.leaky_relu(self.stem(small - 0.5), SLOPE)), SLOPE)
+        return F.pixel_shuffle(self.end(seen), 2 * SCALE)
+
     def forward(self, small: Tensor) -> Tensor:
-        padded = F.pad(small, (REACH, REACH, REACH, REACH), mode="replicate")
-        large = F.pixel_shuffle(self.filter(padded), SCALE)
-        lacks = F.leaky_relu(self.body(F.leaky_relu(self.stem(small - 0.5), SLOPE)), SLOPE)
-        return large + F.pixel_shuffle(self.end(lacks), 2 * SCALE)
+        return self.plain(small) + self.lacks(small)
