@@ -83,6 +83,7 @@ fn every_habit_enlarges_any_size_and_keeps_the_picture() {
         ("channels_last", 2),
         ("channels_last_255", 2),
         ("cropping", 2),
+        ("padded", 2),
         ("coarse", 2),
         ("shuffled", 2),
         ("attentive", 2),
@@ -108,7 +109,7 @@ fn every_habit_enlarges_any_size_and_keeps_the_picture() {
 
 #[test]
 fn tiles_give_bit_for_bit_what_the_whole_picture_gives() {
-    for name in ["x2", "x3", "x4", "half", "channels_last", "cropping", "coarse", "free"] {
+    for name in ["x2", "x3", "x4", "half", "channels_last", "cropping", "padded", "coarse", "free"] {
         let mut upscaler = open(name);
         let small = picture(157, 203);
         let at_once = whole(&mut upscaler, &small);
@@ -157,9 +158,14 @@ fn what_looks_too_far_is_blended_without_seams_and_says_so() {
 #[test]
 fn the_reach_of_a_network_is_counted_from_its_nodes() {
     // x2: five convolutions of 3x3, and the pixel repeated.
-    for (name, before, after, multiple) in
-        [("x2", 5, 5, 1), ("x4", 5, 5, 1), ("far", 56, 56, 1), ("cropping", 4, 4, 1), ("coarse", 12, 12, 4)]
-    {
+    for (name, before, after, multiple) in [
+        ("x2", 5, 5, 1),
+        ("x4", 5, 5, 1),
+        ("far", 56, 56, 1),
+        ("cropping", 4, 4, 1),
+        ("padded", 3, 3, 1),
+        ("coarse", 12, 12, 4),
+    ] {
         let reach = Graph::read(&fixture(name)).unwrap().reach().unwrap();
         assert_eq!(
             (reach.before, reach.after, reach.multiple),

@@ -22,6 +22,9 @@ from upscaler import Upscaler
 SHARES = (0.22, 0.16, 0.18, 0.26, 0.18)
 """How often each of `VARIANTS` is learned from, and the first of them blurred and grainy."""
 
+NEAR = 0.02
+"""A difference of five levels of 255."""
+
 
 class Pairs:
     """The rendered crops in a folder, read from disk as they are drawn."""
@@ -68,15 +71,20 @@ def spoil(picture: Tensor, rng: np.random.Generator) -> Tensor:
     return (soft + rng.uniform(0, 4) / 255 * grain).clamp(0, 1).mul(255).round() / 255
 
 
+def far(difference: Tensor) -> Tensor:
+    """Mean distance: squares below `NEAR`, so that plain areas do not drown the edges, and absolute values above it."""
+    return ((difference * difference + NEAR * NEAR).sqrt() - NEAR).mean()
+
+
 def slopes(difference: Tensor) -> Tensor:
-    """Mean absolute slope."""
-    return (difference[..., 1:, :] - difference[..., :-1, :]).abs().mean() + (difference[..., :, 1:] - difference[..., :, :-1]).abs().mean()
+    """How far the slopes are apart."""
+    return far(difference[..., 1:, :] - difference[..., :-1, :]) + far(difference[..., :, 1:] - difference[..., :, :-1])
 
 
 def loss_of(made: Tensor, real: Tensor) -> Tensor:
-    """L1, and how far the slopes differ, at full and at half size."""
+    """How far pictures, and their slopes at full and at half size, are apart."""
     difference = made - real
-    return difference.abs().mean() + 1.0 * slopes(difference) + 0.5 * slopes(F.avg_pool2d(difference, 2))
+    return far(difference) + slopes(difference) + 0.5 * slopes(F.avg_pool2d(difference, 2))
 
 
 def main() -> None:
@@ -85,7 +93,7 @@ def main() -> None:
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--minutes", type=float, default=30)
     args.add_argument("--batch", type=int, default=4)
-    args.add_argument("--rate", type=float, default=1.5e-3)
+    args.add_argument("--rate", type=float, default=1e-3)
     args.add_argument("--last", type=float, default=0.02, help="the rate at the end, in parts of the first")
     args.add_argument("--threads", type=int, default=1)
     args.add_argument("--seed", type=int, default=1)

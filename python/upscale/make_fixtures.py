@@ -106,6 +106,19 @@ def cropping(path: Path) -> None:
     n.save(path, n.add("Add", n.body("small", 2, 2, pads=[0, 0, 0, 0]), n.nearest(middle, 2)), FREE, LARGE)
 
 
+def padded(path: Path) -> None:
+    """Repeats the border first, with the pads that PyTorch exports: a chain of small operators on constants."""
+    n = Network(31)
+    pads = n.add("Concat", n.weight(np.array([2, 2, 2, 2])), n.add("ConstantOfShape", n.weight(np.array([4])), value=numpy_helper.from_array(np.array([0]))), axis=0)
+    pads = n.add("Reshape", pads, n.weight(np.array([-1, 2])))
+    minus, first, last = n.weight(np.array([-1])), n.weight(np.array([0])), n.weight(np.array([-(2**63) + 1]))
+    pads = n.add("Transpose", n.add("Slice", pads, minus, last, first, minus), perm=[1, 0])
+    pads = n.add("Cast", n.add("Reshape", pads, minus), to=TensorProto.INT64)
+    x = n.add("LeakyRelu", n.conv(n.add("Pad", "small", pads, mode="edge"), 3, WIDTH, side=5, pads=[0, 0, 0, 0]), alpha=0.1)
+    x = n.add("DepthToSpace", n.conv(x, WIDTH, 12, 0.06), blocksize=2, mode="CRD")
+    n.save(path, n.add("Add", x, n.nearest("small", 2)), FREE, LARGE)
+
+
 def coarse(path: Path) -> None:
     """Works at a quarter of the size, so it takes only multiples of four, and moves only by those."""
     n = Network(23)
@@ -187,6 +200,7 @@ def main() -> None:
     channels_last(out / "channels_last.onnx")
     channels_last(out / "channels_last_255.onnx", 255)
     cropping(out / "cropping.onnx")
+    padded(out / "padded.onnx")
     coarse(out / "coarse.onnx")
     shuffled(out / "shuffled.onnx")
     attentive(out / "attentive.onnx")

@@ -74,6 +74,12 @@ impl Footing {
     pub(super) const INPUT: Self =
         Self { stride: Ratio { numerator: 1, denominator: 1 }, first: 0.0, last: 0.0, extra: 0 };
 
+    /// Whether its numbers are those of a network somebody would build, and can be worked with.
+    pub(super) fn is_sane(&self) -> bool {
+        let Ratio { numerator, denominator } = self.stride;
+        numerator <= 1 << 16 && denominator <= 1 << 16 && self.extra.abs() <= 1 << 40
+    }
+
     /// After a convolution or a pooling.
     pub(super) fn under(self, window: Window) -> Self {
         let (step, [before, after]) = (self.stride.value(), window.pads);

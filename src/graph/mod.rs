@@ -4,6 +4,7 @@
 //! model by name.
 
 mod error;
+mod fold;
 mod footing;
 mod onnx;
 mod reach;

@@ -29,6 +29,9 @@ pub struct Reach {
 #[error("{0}")]
 pub struct Unbounded(pub String);
 
+/// Windows, steps and pads of more pixels than this are taken for so many: no network has them.
+const MOST: i64 = 1 << 12;
+
 /// Where a picture's dimensions are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Axes {
@@ -129,6 +132,9 @@ impl Walk<'_> {
             }
             let made = self.node(node, *first, &from[1..])?;
             for side in made.sides {
+                side.is_sane()
+                    .then_some(())
+                    .ok_or_else(|| Unbounded(format!("{} of an absurd size", node.kind)))?;
                 self.multiple = least_common_multiple(self.multiple, side.stride.numerator);
             }
             let dies = |name: &&String| *name != output && last_use.get(name.as_str()) == Some(&index);
@@ -152,7 +158,7 @@ impl Walk<'_> {
         match node.kind.as_str() {
             "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" => self.window(node, picture),
             "DepthToSpace" | "SpaceToDepth" => {
-                let by = node.integer("blocksize").filter(|by| *by > 0).unwrap_or(1) as u64;
+                let by = node.integer("blocksize").unwrap_or(1).clamp(1, 64) as u64;
                 nchw(node, &picture)?;
                 let square = (by * by) as f64;
                 Ok(if node.kind == "DepthToSpace" {
@@ -171,7 +177,8 @@ impl Walk<'_> {
                 if pads[channel] != 0 || pads[channel + 4] != 0 {
                     return Err(unknown("of channels"));
                 }
-                let padded = |side: Footing, axis: usize| side.padded(pads[axis], pads[axis + 4]);
+                let pad = |at: usize| pads[at].clamp(-MOST, MOST);
+                let padded = |side: Footing, axis: usize| side.padded(pad(axis), pad(axis + 4));
                 let [down, across] = picture.sides;
                 Ok(Picture { sides: [padded(down, height), padded(across, width)], ..picture })
             }
@@ -212,15 +219,18 @@ impl Walk<'_> {
             (Some(&[_, _, height, width]), _) if convolves => vec![height as i64, width as i64],
             _ => return Err(Unbounded(format!("{} with a window that is not constant", node.kind))),
         };
-        let pair = |name: &str| node.integers(name).map_or([1, 1], |two| [two[0], *two.last().unwrap_or(&1)]);
+        let pair = |name: &str| match node.integers(name) {
+            Some(&[down, across]) => [down, across].map(|number| number.clamp(1, MOST)),
+            _ => [1, 1],
+        };
         let (strides, dilations) = (pair("strides"), pair("dilations"));
         let given = node.integers("pads").filter(|pads| pads.len() == 4).unwrap_or(&[0; 4]);
         let spreads = node.kind == "ConvTranspose";
         let more = node.integers("output_padding").unwrap_or(&[0, 0]);
         let mut sides = picture.sides;
         for (side, footing) in sides.iter_mut().enumerate() {
-            let extent = dilations[side] * (kernel[side] - 1);
-            let stride = strides[side].max(1) as u64;
+            let extent = dilations[side] * (kernel[side].clamp(1, MOST) - 1);
+            let stride = strides[side] as u64;
             let pads = match node.text("auto_pad").unwrap_or("NOTSET") {
                 "NOTSET" => [given[side], given[side + 2]],
                 "VALID" => [0, 0],
@@ -230,7 +240,7 @@ impl Walk<'_> {
                     if same == "SAME_LOWER" { [rest, less] } else { [less, rest] }
                 }
             };
-            let window = Window { extent, stride, pads };
+            let window = Window { extent, stride, pads: pads.map(|pad| pad.clamp(-MOST, MOST)) };
             *footing = match spreads {
                 true => footing.spread(window, more.get(side).copied().unwrap_or(0)),
                 false => footing.under(window),
@@ -261,7 +271,7 @@ impl Walk<'_> {
         };
         let Axes { height, width, .. } = picture.axes;
         let finer = |side: Footing, scale: f64| match scale.round() {
-            whole if whole >= 1.0 && whole == scale => Ok(side.finer(whole as u64, around)),
+            whole if (1.0..=64.0).contains(&whole) && whole == scale => Ok(side.finer(whole as u64, around)),
             _ => Err(unknown("by a broken scale")),
         };
         let [down, across] = picture.sides;
@@ -288,7 +298,7 @@ impl Walk<'_> {
             // From the end counts only from the end: no place in the picture is told by its number.
             let taken = match (start, end) {
                 (start @ 0.., end) if end > i64::from(i32::MAX) / 2 => (start, 0),
-                (start @ 0.., end @ ..0) => (start, -end),
+                (start @ 0.., end @ ..0) => (start, end.saturating_neg()),
                 _ => return Err(unknown()),
             };
             let side = match axis {
@@ -296,7 +306,7 @@ impl Walk<'_> {
                 axis if axis == picture.axes.width => &mut sliced.sides[1],
                 _ => continue,
             };
-            *side = side.padded(-taken.0, -taken.1);
+            *side = side.padded(-taken.0.min(MOST), -taken.1.min(MOST));
         }
         Ok(sliced)
     }

@@ -10,6 +10,7 @@ use prost::Message;
 
 use super::{
     Error,
+    fold::fold,
     onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto},
 };
 
@@ -36,6 +37,8 @@ pub struct Port {
     pub name: String,
     /// The length of each dimension, `None` where it is free.
     pub dims: Vec<Option<u64>>,
+    /// Whether its elements are 16-bit floats of either kind.
+    pub half: bool,
 }
 
 /// One operator.
@@ -101,7 +104,14 @@ impl Graph {
                     let weight = source.cloned();
                     weights.extend(weight.map(|weight| (name.clone(), weight)));
                 }
-                _ => nodes.push(Node::from(node)),
+                _ => {
+                    let filler = constant.and_then(|tensor| tensor.numbers()?.first().copied());
+                    let node = Node::from(node);
+                    match (fold(&node, &weights, filler.unwrap_or(0.0)), node.outputs.first()) {
+                        (Some(weight), Some(name)) => drop(weights.insert(name.clone(), weight)),
+                        _ => nodes.push(node),
+                    }
+                }
             }
         }
         Self { inputs, outputs: graph.output.iter().map(Port::from).collect(), nodes, weights }
@@ -191,9 +201,13 @@ impl From<&TensorProto> for Weight {
 
 impl From<&ValueInfoProto> for Port {
     fn from(value: &ValueInfoProto) -> Self {
-        let shape = value.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref()?.shape.as_ref());
-        let dims = shape.map_or(&[][..], |shape| &shape.dim[..]);
+        let tensor = value.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+        let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map_or(&[][..], |shape| &shape.dim[..]);
         let length = |dim: Option<i64>| dim.filter(|&length| length > 0).map(|length| length as u64);
-        Self { name: value.name.clone(), dims: dims.iter().map(|dim| length(dim.dim_value)).collect() }
+        Self {
+            name: value.name.clone(),
+            dims: dims.iter().map(|dim| length(dim.dim_value)).collect(),
+            half: tensor.is_some_and(|tensor| matches!(tensor.elem_type, 10 | 16)),
+        }
     }
 }

@@ -83,16 +83,16 @@ impl Catalog {
     /// unasked: for `pocket` its own; for others, and where nobody knows, the first by name in the
     /// folder of models. `pocket`'s learned from flat illustration alone and is no good to a photograph.
     pub fn upscaler_for(&self, drawn_by: Option<&str>) -> Result<Option<Upscaler>, Error> {
-        if drawn_by == Some(POCKET.name) {
-            return match POCKET_UPSCALER.is_built_in() || self.folder.join(POCKET_UPSCALER.name).is_dir() {
-                true => self.upscaler(POCKET_UPSCALER.name).map(Some),
-                false => Ok(None),
-            };
+        let own = POCKET_UPSCALER.name;
+        let there = POCKET_UPSCALER.is_built_in() || self.folder.join(own).is_dir();
+        if drawn_by == Some(POCKET.name) && there {
+            return self.upscaler(own).map(Some);
         }
-        let lies_there = |known: &Installed| {
-            known.origin == Origin::Folder && Upscaler::is_one(&self.folder.join(&known.name))
+        let suits = |known: &Installed| {
+            let path = self.folder.join(&known.name);
+            known.origin == Origin::Folder && known.name != own && Upscaler::is_one(&path)
         };
-        let first = self.installed().into_iter().find(lies_there);
+        let first = self.installed().into_iter().find(suits);
         first.map(|known| self.upscaler(&known.name)).transpose()
     }
 

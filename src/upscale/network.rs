@@ -57,6 +57,8 @@ pub struct Network {
     /// Its ONNX file.
     pub(super) file: PathBuf,
     pub(super) weights: WeightBytes,
+    /// Whether it is fed 16-bit floats.
+    pub(super) half: bool,
     pub(super) layout: Layout,
     /// The only size it takes, where that is fixed.
     pub(super) fixed: Option<Size>,
@@ -100,6 +102,7 @@ impl Network {
             name: model.name.clone(),
             file: model.file.clone(),
             weights: model.header.weights,
+            half: input.half,
             layout,
             fixed,
             range: model.config.as_ref().map_or(Ok(None), range).map_err(wrong)?,

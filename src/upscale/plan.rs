@@ -202,13 +202,15 @@ impl Network {
         (self.weights.f32 + self.weights.other + 3 * self.weights.f16) * 11 / 10
     }
 
-    /// Bytes of working on a tile: what the nodes hold, the tile as 32-bit numbers, and the answer twice,
-    /// inside ONNX Runtime and here; for blending, also a row of tiles in 32-bit numbers.
+    /// Bytes of working on a tile: what the nodes hold and two fifths for what ONNX Runtime's arena
+    /// cannot fill, the tile as 32-bit numbers, and the answer twice, inside ONNX Runtime and here; for blending,
+    /// also a row of tiles. 16-bit numbers are held a second time, as 32-bit ones, while they are computed.
     fn working_bytes(&self, tile: Size, framed: Size, margin: Margin) -> u64 {
         let scale = self.scale.unwrap_or(4);
         let large = 3.0 * f64::from(scale * scale);
         let values = self.reach.as_ref().map_or(VALUES_UNKNOWN, |reach| reach.values);
-        let tile_values = tile.area() as f64 * (values * 1.1 + 3.0 + 2.0 * large);
+        let held = if self.half { 3.2 } else { 1.4 };
+        let tile_values = tile.area() as f64 * (values * held + 3.0 + 2.0 * large);
         let row =
             if margin.ramp > 0 { f64::from(tile.height) * f64::from(framed.width) * large } else { 0.0 };
         (4.0 * (tile_values + row)) as u64
