@@ -1,4 +1,4 @@
-"""Write the small upscaling networks that `tests/upscale.rs` runs: each has a shape or a habit that networks in the wild have.
+"""Write the small upscaling networks that `tests/upscale` runs: each has a shape or a habit that networks in the wild have.
 
     python python/upscale/make_fixtures.py tests/fixtures/upscale
 
