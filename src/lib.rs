@@ -9,7 +9,7 @@
 //! | 5 | [`run`]: the plan, where steps run, what happened |
 //! | 4 | [`stages`]: narration, scenes, images, upscale, timeline, video |
 //! | 3 | [`pipeline`] (the YAML), [`speech`], [`prompting`], [`diffusion`], [`upscale`], [`compose`], [`audio`], `media` (libav, feature `video`) |
-//! | 2 | [`story`] (the nouns), [`store`], [`models`] |
+//! | 2 | [`story`] (the nouns), [`store`], [`models`], [`graph`] (an ONNX file as data) |
 //! | 1 | [`digest`], [`engine`] (ONNX Runtime, memory) |
 
 pub mod audio;
@@ -18,6 +18,7 @@ pub mod compose;
 pub mod diffusion;
 pub mod digest;
 pub mod engine;
+pub mod graph;
 #[cfg(feature = "video")]
 pub mod media;
 pub mod models;

@@ -539,7 +539,7 @@ mod stages {
         let model = settings(&[("upscale.engine", "real-esrgan")]);
         let refused = studio.with(Stage::Upscale, |ctx| upscale::run(&model, &[], ctx)).unwrap_err();
         assert!(
-            refused.kind == Kind::Missing && refused.to_string().contains("not built in yet"),
+            refused.kind == Kind::Missing && refused.to_string().contains("no model `real-esrgan`"),
             "{refused}"
         );
     }

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("story", 2),
     ("store", 2),
     ("models", 2),
+    ("graph", 2),
     ("engine", 1),
     ("digest", 1),
 ];

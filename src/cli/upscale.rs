@@ -1,13 +1,22 @@
 //! `shortform upscale`: one picture, larger.
 
-use std::path::PathBuf;
+use std::{ops::ControlFlow, path::PathBuf};
+
+use image::RgbImage;
 
 use super::{
-    args::OutputArgs,
+    args::{Budget, MachineArgs, OutputArgs},
     exit::{Exit, Failure},
-    input::{failed, write_picture},
+    generate::cancel_on_signals,
+    input::write_picture,
 };
-use crate::{story::Size, upscale};
+use crate::{
+    engine::{self, DeviceChoice},
+    models::{self, Catalog},
+    stages::Cancel,
+    story::Size,
+    upscale::{self, Network, Upscaler},
+};
 
 /// Enlarge (or shrink) a picture to exactly a size, cropping what does not fit its shape
 #[derive(Debug, clap::Args)]
@@ -20,26 +29,102 @@ pub(crate) struct Args {
     /// The size to reach
     #[arg(long, value_name = "WxH", default_value = "1080x1920")]
     size: Size,
-    /// lanczos; models come in a later version
-    #[arg(long, value_name = "NAME", default_value = "lanczos")]
+    /// lanczos; the name of an upscaling model (`pocket-upscaler` for flat illustration) or the path of one;
+    /// auto: the first in the folder of models, else lanczos
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     model: String,
+    /// auto, cpu, cuda, cuda:N or coreml
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_DEVICE")]
+    device: DeviceChoice,
+    /// The most memory to use: auto, or a size such as 6GiB
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_BUDGET", value_name = "SIZE")]
+    memory_budget: Budget,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 pub(crate) fn upscale(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
-    if args.model != "lanczos" {
-        let message =
-            format!("the upscaler `{}` is not built into this version: only `lanczos` is", args.model);
-        return Err(Failure::new(Exit::Missing, message));
-    }
+    let cancel = cancel_on_signals()?;
     let shown = args.input.display();
     let picture = image::open(&args.input).map_err(|error| {
         Failure::new(Exit::Invalid, format!("{shown} is no picture that can be read: {error}"))
     })?;
-    let enlarged = upscale::fit(&picture.to_rgb8(), args.size, 1.0)
-        .map_err(|error| failed(&format!("{shown}"), &error))?;
-    write_picture(&args.output, &enlarged)?;
-    if !output.quiet && !output.json {
-        eprintln!("{}  {}", args.output.display(), args.size);
-    }
+    let say = |line: &str| {
+        if !output.quiet && !output.json {
+            eprintln!("{line}");
+        }
+    };
+    let picture = picture.to_rgb8();
+    let because = |error: upscale::Error| Failure::because(exit_of(&error), &error);
+    let enlarged = match model(args).map_err(|error| because(error.into()))? {
+        None => {
+            let from = Size::new(picture.width(), picture.height());
+            say(&format!("upscale: {from} to {} with lanczos", args.size));
+            picture
+        }
+        Some(model) => match enlarge(args, &model, &picture, &cancel, &say) {
+            Ok(enlarged) => enlarged,
+            Err(error @ upscale::Error::TooSmall { .. }) if args.model == "auto" => {
+                say(&format!("{error}; lanczos stands in"));
+                picture
+            }
+            Err(error) => return Err(because(error)),
+        },
+    };
+    let fitted = upscale::fit(&enlarged, args.size, 1.0).map_err(because)?;
+    write_picture(&args.output, &fitted)?;
+    say(&format!("{}  {}", args.output.display(), args.size));
     Ok(())
+}
+
+/// The model asked for; none is Lanczos.
+fn model(args: &Args) -> Result<Option<models::Upscaler>, models::Error> {
+    let catalog = Catalog::new(args.machine.models_dir.clone());
+    match args.model.as_str() {
+        "lanczos" => Ok(None),
+        "auto" => catalog.upscaler_for(None),
+        name => catalog.upscaler(name).map(Some),
+    }
+}
+
+fn enlarge(
+    args: &Args,
+    model: &models::Upscaler,
+    picture: &RgbImage,
+    cancel: &Cancel,
+    say: &dyn Fn(&str),
+) -> Result<RgbImage, upscale::Error> {
+    let machine = engine::probe();
+    let (device, why) = machine.choose(args.device)?;
+    let budget = engine::allowance(device, args.memory_budget.bytes());
+    let size = Size::new(picture.width(), picture.height());
+    // Asked before it is loaded: what does not fit is not tried.
+    Network::inspect(model)?.plan(size, budget)?;
+    let mut upscaler = Upscaler::open(model, &engine::Options::on(device.device))?;
+    let plan = upscaler.network().plan(size, budget)?;
+    why.iter().for_each(|why| say(why));
+    say(plan.line());
+    upscaler.enlarge(picture, &plan, &mut |_, _| match cancel.is_cancelled() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    })
+}
+
+fn exit_of(error: &upscale::Error) -> Exit {
+    use engine::Error as E;
+    use upscale::Error as U;
+    match error {
+        U::Impossible { .. } => Exit::Invalid,
+        U::Engine(E::OutOfMemory { .. }) | U::TooSmall { .. } => Exit::OutOfMemory,
+        U::Engine(
+            E::LibraryMissing { .. }
+            | E::LibraryBroken { .. }
+            | E::LibraryTooOld { .. }
+            | E::DeviceUnusable { .. },
+        )
+        | U::Model(models::Error::Missing { .. } | models::Error::NotBuiltIn(_)) => Exit::Missing,
+        U::Model(_) | U::Graph(_) | U::Contract { .. } => Exit::Invalid,
+        U::Cancelled { .. } => Exit::Interrupted,
+        _ => Exit::Failed,
+    }
 }

@@ -17,6 +17,6 @@ pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, system};
-pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, place};
+pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, allowance, place};
 pub use session::{Options, Port, Session, default_threads};
 pub use tensor::{Element, Tensor};

@@ -152,6 +152,11 @@ fn reserve(device: &DeviceMemory) -> u64 {
     (device.total / 10).max(512 << 20)
 }
 
+/// Bytes that models may use on `device`: `budget`, or what is free less a reserve.
+pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
+    budget.unwrap_or(device.free.saturating_sub(reserve(device)))
+}
+
 /// Decides how to draw on `device`.
 ///
 /// `candidates` go from the one most wished for to the smallest, and there is at least one. Of
@@ -163,7 +168,7 @@ pub fn place(
     budget: Option<u64>,
     candidates: &[Candidate],
 ) -> Result<Placement, TooSmall> {
-    let allowed = budget.unwrap_or(device.free.saturating_sub(reserve(device)));
+    let allowed = allowance(device, budget);
     let level = Level::of(budget.unwrap_or(device.total));
     let least = candidates.iter().map(Candidate::pixels).min().unwrap_or(0);
     let may = |candidate: &Candidate| candidate.pixels() <= level.pixels().max(least);

@@ -5,9 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, Model, embedded, lock::check_name};
+use super::{
+    Error, Model, Upscaler,
+    embedded::{POCKET, POCKET_UPSCALER},
+    lock::check_name,
+};
 
-/// The models of this machine: a folder of model folders, and the one inside the program.
+/// The models of this machine: a folder of model folders, and those inside the program.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     folder: PathBuf,
@@ -55,8 +59,10 @@ impl Catalog {
                 found.push(Installed { name, origin: Origin::Folder });
             }
         }
-        if embedded::is_built_in() && found.iter().all(|known| known.name != embedded::NAME) {
-            found.push(Installed { name: embedded::NAME.into(), origin: Origin::Embedded });
+        for embedded in [&POCKET, &POCKET_UPSCALER] {
+            if embedded.is_built_in() && found.iter().all(|known| known.name != embedded.name) {
+                found.push(Installed { name: embedded.name.into(), origin: Origin::Embedded });
+            }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
@@ -83,7 +89,30 @@ impl Catalog {
         Model::open(name, &self.folder_of(name)?)
     }
 
-    /// The folder of the model that [`Catalog::find`] finds.
+    /// Finds an upscaler, in the same places as [`find`](Self::find); a path may be that of an
+    /// ONNX file.
+    pub fn upscaler(&self, name: &str) -> Result<Upscaler, Error> {
+        Upscaler::open(name, &self.folder_of(name)?)
+    }
+
+    /// The upscaler for pictures that the model `drawn_by` drew, if there is one that should be taken
+    /// unasked: for `pocket` its own; for others, and where nobody knows, the first by name in the
+    /// folder of models. `pocket`'s learned from flat illustration alone and is no good to a photograph.
+    pub fn upscaler_for(&self, drawn_by: Option<&str>) -> Result<Option<Upscaler>, Error> {
+        let own = POCKET_UPSCALER.name;
+        let there = POCKET_UPSCALER.is_built_in() || self.folder.join(own).is_dir();
+        if drawn_by == Some(POCKET.name) && there {
+            return self.upscaler(own).map(Some);
+        }
+        let suits = |known: &Installed| {
+            let path = self.folder.join(&known.name);
+            known.origin == Origin::Folder && known.name != own && Upscaler::is_one(&path)
+        };
+        let first = self.installed().into_iter().find(suits);
+        first.map(|known| self.upscaler(&known.name)).transpose()
+    }
+
+    /// The folder of the model that [`Catalog::find`] or [`Catalog::upscaler`] finds.
     pub fn folder_of(&self, name: &str) -> Result<PathBuf, Error> {
         if name.starts_with('.') || name.contains(std::path::is_separator) {
             return Ok(name.into());
@@ -92,8 +121,8 @@ impl Catalog {
         if path.is_dir() {
             return Ok(path);
         }
-        if name == embedded::NAME {
-            return embedded::unpack(&self.unpacked);
+        if let Some(embedded) = [&POCKET, &POCKET_UPSCALER].into_iter().find(|known| known.name == name) {
+            return embedded.unpack(&self.unpacked);
         }
         let installed = self.installed().into_iter().map(|known| known.name).collect();
         Err(Error::Missing { name: name.to_owned(), folder: self.folder.clone(), installed })

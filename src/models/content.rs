@@ -64,7 +64,22 @@ pub(super) fn digest_of(mut files: Vec<(String, Digest)>) -> Digest {
 
 /// The digest over all files below `folder`, hidden ones aside.
 pub(super) fn digest_of_folder(folder: &Path) -> Result<Digest, Error> {
-    let files = files_below(folder)?;
+    digest_over(folder, files_below(folder)?)
+}
+
+/// The digest over those files right in `folder` whose names `belong`.
+pub(super) fn digest_of_files(folder: &Path, belong: &dyn Fn(&str) -> bool) -> Result<Digest, Error> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let entry = entry.map_err(Error::io("read", folder))?;
+        if belong(&entry.file_name().to_string_lossy()) && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    digest_over(folder, files)
+}
+
+fn digest_over(folder: &Path, files: Vec<PathBuf>) -> Result<Digest, Error> {
     let named = files.into_iter().map(|path| Ok((name_below(folder, &path), digest_of_file(&path)?)));
     Ok(digest_of(named.collect::<Result<_, Error>>()?))
 }

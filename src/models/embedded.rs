@@ -1,4 +1,4 @@
-//! The model that comes inside the program: `pocket`.
+//! The models that come inside the program: `pocket` and its upscaler.
 
 use std::{
     fs,
@@ -11,30 +11,41 @@ use crate::digest::Digest;
 
 use super::{Error, content};
 
-static POCKET: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/models/pocket");
+static POCKET_FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/models/pocket");
+static POCKET_UPSCALER_FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/models/pocket-upscaler");
 
-/// Its name.
-pub(super) const NAME: &str = "pocket";
+/// Draws.
+pub(super) static POCKET: Embedded = Embedded { name: "pocket", files: &POCKET_FILES };
+/// Enlarges what `pocket` draws.
+pub(super) static POCKET_UPSCALER: Embedded =
+    Embedded { name: "pocket-upscaler", files: &POCKET_UPSCALER_FILES };
 
-/// Whether this build has it.
-pub(super) fn is_built_in() -> bool {
-    !files(&POCKET).is_empty()
+/// A model inside the program.
+pub(super) struct Embedded {
+    pub(super) name: &'static str,
+    files: &'static Dir<'static>,
 }
 
-/// Unpacks it into `folder`, once: ONNX Runtime wants files. What lies there is trusted only
-/// if its digest is the embedded one's; a broken copy is replaced.
-pub(super) fn unpack(folder: &Path) -> Result<PathBuf, Error> {
-    let files = files(&POCKET);
-    if files.is_empty() {
-        return Err(Error::NotBuiltIn(NAME.into()));
+impl Embedded {
+    /// Whether this build has it.
+    pub(super) fn is_built_in(&self) -> bool {
+        files(self.files).iter().any(|(name, _)| name.ends_with(".onnx"))
     }
-    unpack_files(&files, folder)
+
+    /// Unpacks it into `folder`, once: ONNX Runtime wants files. What lies there is trusted only
+    /// if its digest is the embedded one's; a broken copy is replaced.
+    pub(super) fn unpack(&self, folder: &Path) -> Result<PathBuf, Error> {
+        if !self.is_built_in() {
+            return Err(Error::NotBuiltIn(self.name.into()));
+        }
+        unpack_files(self.name, &files(self.files), folder)
+    }
 }
 
-fn unpack_files(files: &[(String, &[u8])], folder: &Path) -> Result<PathBuf, Error> {
+fn unpack_files(name: &str, files: &[(String, &[u8])], folder: &Path) -> Result<PathBuf, Error> {
     let digest =
         content::digest_of(files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect());
-    let target = folder.join(format!("{NAME}-{}", digest.short()));
+    let target = folder.join(format!("{name}-{}", digest.short()));
     let is_whole = || content::digest_of_folder(&target).is_ok_and(|found| found == digest);
     if target.is_dir() {
         if is_whole() {
@@ -90,13 +101,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files =
             [("model_index.json".to_owned(), &b"{}"[..]), ("unet/model.onnx".to_owned(), &b"weights"[..])];
-        let target = unpack_files(&files, folder.path()).unwrap();
+        let target = unpack_files("pocket", &files, folder.path()).unwrap();
         assert_eq!(fs::read(target.join("unet/model.onnx")).unwrap(), b"weights");
         let first = fs::metadata(target.join("unet/model.onnx")).unwrap().modified().unwrap();
-        assert_eq!(unpack_files(&files, folder.path()).unwrap(), target);
+        assert_eq!(unpack_files("pocket", &files, folder.path()).unwrap(), target);
         assert_eq!(fs::metadata(target.join("unet/model.onnx")).unwrap().modified().unwrap(), first);
         fs::write(target.join("unet/model.onnx"), b"weightz").unwrap();
-        assert_eq!(unpack_files(&files, folder.path()).unwrap(), target);
+        assert_eq!(unpack_files("pocket", &files, folder.path()).unwrap(), target);
         assert_eq!(fs::read(target.join("unet/model.onnx")).unwrap(), b"weights");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "temporary folders are left behind");
     }

@@ -1,7 +1,7 @@
 //! Model folders: where they lie, how they get there, and what is in them.
 //!
 //! [`Catalog`] finds a model by name or path, and pulls, adds, verifies and removes models; [`Model`] is one
-//! folder in the diffusers layout, read and checked: its [`Family`], its [`Part`]s, its digest. [`Hub`] is
+//! folder in the diffusers layout, read and checked: its [`Family`], its [`Part`]s, its digest; an [`Upscaler`] is one ONNX file. [`Hub`] is
 //! where models are fetched from, [`Offer`] one that somebody publishes there, [`Lock`] the list of exactly
 //! what is installed:
 //!
@@ -33,6 +33,7 @@ mod select;
 mod space;
 mod staging;
 mod trial;
+mod upscaler;
 mod verify;
 
 pub use add::Taking;
@@ -49,3 +50,4 @@ pub use offers::{Offer, Seen};
 pub use onnx::{Header, WeightBytes};
 pub use progress::{Event, Watch};
 pub use pull::Pulled;
+pub use upscaler::Upscaler;

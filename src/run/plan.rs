@@ -6,6 +6,7 @@ use super::{local::Job, pace::Pace};
 use crate::{
     stages::{self, Cached, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
     store::Store,
+    story::Size,
 };
 
 #[cfg(feature = "video")]
@@ -50,10 +51,14 @@ impl Plan {
 /// before it is in the store, because its input is.
 pub fn plan(job: &Job, store: &Store) -> Result<Plan, (Stage, stages::Error)> {
     let last = job.stop_after.unwrap_or(Stage::Video);
-    let mut planner = Planner { job, store, pace: Pace::load(store), stages: Vec::new(), duration: None };
+    let mut planner =
+        Planner { job, store, pace: Pace::load(store), stages: Vec::new(), duration: None, drawn: None };
     planner.walk()?;
     if last >= Stage::Images {
         planner.decide_images()?;
+    }
+    if last >= Stage::Upscale {
+        planner.decide_upscale()?;
     }
     let Planner { mut stages, duration, .. } = planner;
     for stage in Stage::ALL {
@@ -75,6 +80,8 @@ struct Planner<'a> {
     pace: Pace,
     stages: Vec<PlannedStage>,
     duration: Option<f64>,
+    /// The size pictures are drawn at, once it is known.
+    drawn: Option<Size>,
 }
 
 impl Planner<'_> {
@@ -94,6 +101,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let images = self.make(Stage::Images, |ctx| images::run(pipeline, &scenes, ctx))?;
+        self.drawn = images.first().map(|image| image.size);
 
         if !self.cached(Stage::Upscale, |ctx| upscale::cached(pipeline, &images, ctx))? {
             return Ok(());
@@ -137,19 +145,34 @@ impl Planner<'_> {
     /// Device, size and memory are decided whether or not the scenes are known; where every picture lies
     /// in the store nothing is.
     fn decide_images(&mut self) -> Result<(), (Stage, stages::Error)> {
-        let known = self.stages.iter().position(|planned| planned.stage == Stage::Images);
-        if known.is_some_and(|at| self.stages[at].cached.is_some_and(Cached::complete)) {
+        if self.is_complete(Stage::Images) {
             return Ok(());
         }
-        let ((), notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
-        match known {
-            Some(at) => self.stages[at].notes = notes,
-            None => {
-                let planned = PlannedStage { stage: Stage::Images, cached: None, notes, seconds: None };
-                self.stages.push(planned);
-            }
-        }
+        let (drawn, notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
+        self.drawn = Some(drawn);
+        self.noted(Stage::Images, notes);
         Ok(())
+    }
+
+    /// With what and in how much memory pictures are enlarged is decided as soon as their size is known.
+    fn decide_upscale(&mut self) -> Result<(), (Stage, stages::Error)> {
+        let Some(drawn) = self.drawn.filter(|_| !self.is_complete(Stage::Upscale)) else { return Ok(()) };
+        let decide = |ctx: &mut Context<'_>| upscale::decide(&self.job.pipeline, drawn, ctx);
+        let ((), notes) = self.with(Stage::Upscale, decide)?;
+        self.noted(Stage::Upscale, notes);
+        Ok(())
+    }
+
+    fn is_complete(&self, stage: Stage) -> bool {
+        let planned = self.stages.iter().find(|planned| planned.stage == stage);
+        planned.is_some_and(|planned| planned.cached.is_some_and(Cached::complete))
+    }
+
+    fn noted(&mut self, stage: Stage, notes: Vec<String>) {
+        match self.stages.iter_mut().find(|planned| planned.stage == stage) {
+            Some(planned) => planned.notes = notes,
+            None => self.stages.push(PlannedStage { stage, cached: None, notes, seconds: None }),
+        }
     }
 
     /// Takes a stage's output, which is at hand: in the store, or cheap.

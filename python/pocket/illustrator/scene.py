@@ -39,7 +39,7 @@ class Scene:
 
 
 def render(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Picture:
-    """The scene's picture, (height, width, 3), RGB."""
+    """The scene's picture, (height, width, 3), RGB; the same scene at every size of the stage's shape."""
     pixels = np.zeros((height, width, 4), np.uint8)
     surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)
     canvas = surface.getCanvas()
@@ -50,4 +50,4 @@ def render(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Picture:
     if scene.subject not in _INDOORS:
         draw_weather(stage)
     surface.flushAndSubmit()
-    return apply_style(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), scene.style, scene.seed)
+    return apply_style(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), scene.style, scene.seed, height / HEIGHT)

@@ -8,11 +8,12 @@ use crate::pipeline::{fields::Fields, kind::name};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpscaleEngine {
-    /// The best installed model, Lanczos where there is none; the plan says which.
+    /// The model that suits what was drawn, Lanczos where there is none or it does not fit; the plan
+    /// says which.
     Auto,
     /// Lanczos resampling: no model.
     Lanczos,
-    /// The upscaling model of this name, or an error.
+    /// The upscaling model of this name or path, or an error.
     Model(String),
 }
 

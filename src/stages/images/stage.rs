@@ -8,7 +8,7 @@ use super::{
 use crate::{
     pipeline::Pipeline,
     store::Origin,
-    story::{Scene, Still},
+    story::{Scene, Size, Still},
 };
 
 /// Draws a picture for each scene, at the size drawn.
@@ -50,13 +50,13 @@ pub fn cached(pipeline: &Pipeline, scenes: &[Scene], ctx: &Context<'_>) -> Resul
 }
 
 /// Says on which device, at which size and in how much memory pictures would be drawn, as
-/// [`Context::note`]s; loads no weight.
+/// [`Context::note`]s; answers the size. Loads no weight.
 ///
 /// # Errors
 /// When the model or the device is missing, the size cannot be drawn, or memory is too small.
-pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<(), Error> {
+pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<Size, Error> {
     let plan = Plan::new(pipeline, ctx)?;
-    Painter::open(&plan, ctx).map(drop)
+    Ok(Painter::open(&plan, ctx)?.size())
 }
 
 /// Draws one picture, smaller and smaller while memory runs out.

@@ -1,0 +1,199 @@
+//! Enlarges pictures, with the model as long as memory lasts.
+
+use std::ops::ControlFlow;
+
+use image::{ImageFormat, RgbImage};
+
+use super::{
+    super::{Context, Error, Kind, images},
+    choice::{Choice, Way, failed},
+};
+use crate::{
+    digest::Digest,
+    engine,
+    pipeline::{Budget, Memory},
+    story::{Size, Still},
+    upscale::{self, Upscaler},
+};
+
+/// Whoever enlarges.
+pub(super) struct Enlarger<'a> {
+    choice: &'a Choice<'a>,
+    memory: &'a Memory,
+    /// The model, before it is needed and after it was given up none.
+    loaded: Option<Loaded>,
+    /// Whether Lanczos stands in for the model from here on.
+    given_up: bool,
+    /// The size of the picture that was last told about.
+    told: Option<(Size, Way)>,
+}
+
+/// A loaded model.
+struct Loaded {
+    upscaler: Upscaler,
+    /// Bytes it may use.
+    budget: u64,
+    /// Bytes it was last expected to take.
+    predicted: u64,
+}
+
+impl<'a> Enlarger<'a> {
+    pub(super) fn new(choice: &'a Choice<'a>, memory: &'a Memory) -> Self {
+        Self { choice, memory, loaded: None, given_up: false, told: None }
+    }
+
+    /// The way it takes for a picture of this size: the best one, unless it was given up.
+    pub(super) fn way(&self, drawn: Size) -> Way {
+        match self.choice.best(drawn) {
+            Way::Model if self.given_up => Way::LanczosInstead,
+            way => way,
+        }
+    }
+
+    /// Says how pictures drawn at this size are enlarged; loads no weight.
+    pub(super) fn decide(&mut self, drawn: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
+        if let (Way::Model, Some(model)) = (self.way(drawn), &self.choice.model) {
+            let (_, budget) = self.device()?;
+            match model.network.plan(drawn, budget) {
+                Ok(plan) => ctx.note(plan.line()),
+                Err(error) => self.give_up(failed(error, ""), ctx)?,
+            }
+        }
+        self.tell(drawn, ctx);
+        Ok(())
+    }
+
+    /// Says, once for each size, when pictures are enlarged without a model.
+    fn tell(&mut self, drawn: Size, ctx: &mut Context<'_>) {
+        let now = (drawn, self.way(drawn));
+        if self.told == Some(now) || now.1 == Way::Model {
+            return;
+        }
+        self.told = Some(now);
+        let size = self.choice.size(drawn, now.1);
+        match &self.choice.why {
+            Some(why) => ctx.note(why),
+            None => ctx.note(format!("upscale: {drawn} to {size} with lanczos")),
+        }
+    }
+
+    /// The device models run on, and the bytes they may use there.
+    fn device(&self) -> Result<(engine::Device, u64), Error> {
+        let machine = engine::probe();
+        let (device, _) = machine.choose(self.memory.device).map_err(|error| failed(error.into(), ""))?;
+        let budget = match self.memory.budget {
+            Budget::Auto => None,
+            Budget::Bytes(bytes) => Some(bytes),
+        };
+        Ok((device.device, engine::allowance(device, budget)))
+    }
+
+    /// After memory ran out, or the model answered no numbers: goes on in tiles of half the memory, then
+    /// with Lanczos if that may stand in.
+    pub(super) fn step_down(&mut self, error: Error, ctx: &mut Context<'_>) -> Result<(), Error> {
+        let (Some(model), Some(loaded)) = (&self.choice.model, self.loaded.take()) else {
+            return self.give_up(error, ctx);
+        };
+        let budget = loaded.predicted / 2;
+        let (device, predicted) = (loaded.upscaler.device(), loaded.predicted);
+        // Everything loaded is given back before anything is loaded again.
+        drop(loaded);
+        let ran_out = matches!(cause(&error), Some(upscale::Error::Engine(_)));
+        if !ran_out || model.network.plan(Size::new(1, 1), budget).is_err() {
+            return self.give_up(error, ctx);
+        }
+        let upscaler = match Upscaler::open(&model.files, &engine::Options::on(device)) {
+            Ok(upscaler) => upscaler,
+            Err(_) => return self.give_up(error, ctx),
+        };
+        ctx.warn(format!("{error}; going on in smaller tiles"));
+        self.loaded = Some(Loaded { upscaler, budget, predicted });
+        Ok(())
+    }
+
+    fn give_up(&mut self, error: Error, ctx: &mut Context<'_>) -> Result<(), Error> {
+        if !self.choice.may_stand_in || !may_go_on(&error) {
+            return Err(error);
+        }
+        ctx.warn(format!("{error}; lanczos stands in"));
+        (self.loaded, self.given_up) = (None, true);
+        Ok(())
+    }
+
+    /// Makes the still of `picture` and puts it into the store.
+    pub(super) fn make(
+        &mut self,
+        picture: &Still,
+        item: &str,
+        ctx: &mut Context<'_>,
+    ) -> Result<Digest, Error> {
+        let place = format!("scene {}", picture.scene + 1);
+        let way = self.way(picture.size);
+        let mut image = read(picture, &place, ctx)?;
+        match way {
+            Way::Model => image = self.with_model(&image, &place, item, ctx)?,
+            Way::Lanczos | Way::LanczosInstead => self.tell(picture.size, ctx),
+        }
+        let oversize = self.choice.oversize(picture.size, way);
+        let still =
+            upscale::fit(&image, self.choice.delivered(), oversize).map_err(|error| failed(error, place))?;
+        Ok(ctx.store.put(&images::png(&still)?)?)
+    }
+
+    fn with_model(
+        &mut self,
+        image: &RgbImage,
+        place: &str,
+        item: &str,
+        ctx: &mut Context<'_>,
+    ) -> Result<RgbImage, Error> {
+        let Some(model) = &self.choice.model else {
+            return Err(Error::new(Kind::Failed, place, "there is no upscaling model"));
+        };
+        let size = Size::new(image.width(), image.height());
+        let failed = |error| failed(error, place);
+        let mut loaded = match self.loaded.take() {
+            Some(loaded) => loaded,
+            None => {
+                let (device, budget) = self.device()?;
+                // Asked before it is loaded: what does not fit is not tried.
+                let predicted = model.network.plan(size, budget).map_err(failed)?.predicted;
+                let opened = Upscaler::open(&model.files, &engine::Options::on(device));
+                Loaded { upscaler: opened.map_err(failed)?, budget, predicted }
+            }
+        };
+        let plan = loaded.upscaler.network().plan(size, loaded.budget).map_err(failed)?;
+        loaded.predicted = plan.predicted;
+        if self.told != Some((size, Way::Model)) {
+            self.told = Some((size, Way::Model));
+            ctx.note(plan.line());
+        }
+        let mut report =
+            |done: usize, total: usize| match ctx.progress(done as u64, total as u64, "tiles", item) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+        let enlarged = loaded.upscaler.enlarge(image, &plan, &mut report).map_err(failed);
+        self.loaded = Some(loaded);
+        enlarged
+    }
+}
+
+/// Whether this is trouble after which another way is tried.
+pub(super) fn may_go_on(error: &Error) -> bool {
+    error.kind == Kind::OutOfMemory || matches!(cause(error), Some(upscale::Error::NotFinite { .. }))
+}
+
+fn cause(error: &Error) -> Option<&upscale::Error> {
+    error.cause().downcast_ref()
+}
+
+fn read(picture: &Still, place: &str, ctx: &Context<'_>) -> Result<RgbImage, Error> {
+    let Some(bytes) = ctx.store.get(picture.image)? else {
+        let told = format!("its picture {} is gone from the store: run again", picture.image.short());
+        return Err(Error::new(Kind::Failed, place, told));
+    };
+    let image = image::load_from_memory_with_format(&bytes, ImageFormat::Png)
+        .map_err(|error| Error::new(Kind::Failed, place, error))?;
+    Ok(image.into_rgb8())
+}
