@@ -15,7 +15,7 @@ from autoencoder import CHANNELS
 TEXT_WIDTH = 160
 PLACES = 6
 RANK = 384
-LAYOUTS = 4
+LAYOUTS = 6
 GRID = (16, 9)
 """Rows and columns of the latents at the native size, 288 x 512."""
 SCHEDULE: dict[str, Any] = {
