@@ -36,7 +36,7 @@ class Repair(nn.Module):
 
     def __init__(self, width: int = 96) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.PixelUnshuffle(8), nn.Conv2d(192, width, 3, padding=1), Residual(width), Residual(width), Residual(width))
+        self.body = nn.Sequential(nn.PixelUnshuffle(8), nn.Conv2d(192, width, 3, padding=1), Residual(width), Residual(width), Residual(width), Residual(width))
         self.end = nn.Conv2d(width, 192, 3, padding=1)
         nn.init.zeros_(self.end.weight)
         nn.init.zeros_(self.end.bias)

@@ -1,4 +1,4 @@
-"""Render scenes and keep their latents, and of the first ones the pictures; run again with another first seed for more.
+"""Render scenes and keep their latents and thumbnails, and of the first ones the pictures; run again with another first seed for more.
 
     python encode.py --model DIR --out DIR/latents-0 --count 9000 --first-seed 0 --pictures 4000
 """
@@ -19,6 +19,7 @@ from autoencoder import Autoencoder
 from denoiser import LAYOUTS
 from illustrator import SUBJECTS, Scene, render
 from illustrator.stage import HEIGHT, WIDTH
+from latents import thumbnail
 
 
 def _render(scene: Scene) -> np.ndarray:
@@ -49,13 +50,14 @@ def main() -> None:
     model = load(a.model)
     scenes = [Scene.random(a.first_seed + k, tuple(SUBJECTS), a.layouts) for k in range(a.count)]
     a.out.mkdir(parents=True, exist_ok=True)
-    begun, made = time.time(), []
+    begun, made, thumbnails = time.time(), [], []
     if a.pictures:
         kept = np.lib.format.open_memmap(a.out / "pictures.npy", mode="w+", dtype=np.uint8, shape=(a.pictures, HEIGHT, WIDTH, 3))
     with Pool(a.workers) as pool, torch.no_grad(), open(a.out / "scenes.jsonl", "w") as out:
         pictures = pool.imap(_render, scenes, chunksize=16)
         for k in range(0, a.count, 16):
             stack = np.stack([next(pictures) for _ in range(min(16, a.count - k))])
+            thumbnails.append(thumbnail(stack))
             if k < a.pictures:
                 kept[k : k + 16] = stack[: a.pictures - k]
             real = (torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
@@ -63,6 +65,7 @@ def main() -> None:
             out.writelines(json.dumps(asdict(s)) + "\n" for s in scenes[k : k + 16])
             if k % 1600 == 0:
                 print(f"{k}/{a.count}, {time.time() - begun:.0f} s", flush=True)
+    np.save(a.out / "thumbnails.npy", np.concatenate(thumbnails))
     np.save(a.out / "latents.npy", np.concatenate(made))
     print(f"done in {time.time() - begun:.0f} s", flush=True)
 

@@ -203,17 +203,18 @@ def _around(noun: str, subject: str, rng: random.Random) -> str:
             return words
 
 
-def caption(scene: Scene, rng: random.Random, held_out: bool = False) -> Caption:
-    """Words for the scene; `held_out` uses the wordings that training never sees, and names everything."""
+def caption(scene: Scene, rng: random.Random, held_out: bool = False, named: bool = False) -> Caption:
+    """Words for the scene; `named` names everything; `held_out` does, too, in the wordings that training never sees."""
+    named = named or held_out
     subject = _one(SUBJECT_WORDS[scene.subject], rng, held_out)
     script = _script_words().get(scene.subject, ())
     if not held_out and script and rng.random() < 0.12:
         subject = rng.choice(script) if rng.random() < 0.5 else f"{subject}, {rng.choice(script)}"
     elif not held_out and rng.random() < 0.4:
         subject = _around(rng.choice(NOUNS[scene.subject]), scene.subject, rng)
-    named_light = scene.light if held_out or rng.random() < 0.9 else ""
-    named_weather = scene.weather if held_out or rng.random() < (0.5 if scene.weather == "clear" else 0.9) else ""
-    named_style = scene.style if held_out or rng.random() < 0.88 else ""
+    named_light = scene.light if named or rng.random() < 0.9 else ""
+    named_weather = scene.weather if named or rng.random() < (0.5 if scene.weather == "clear" else 0.9) else ""
+    named_style = scene.style if named or rng.random() < 0.88 else ""
     light = _one(LIGHT_WORDS[scene.light], rng, held_out) if named_light else ""
     weather = _one(WEATHER_WORDS[scene.weather], rng, held_out) if named_weather else ""
     prefix = suffix = ""
