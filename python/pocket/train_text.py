@@ -33,7 +33,7 @@ def text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
             vocab_size=len(tokenizer),
             hidden_size=WIDTH,
             intermediate_size=4 * WIDTH,
-            num_hidden_layers=3,
+            num_hidden_layers=2,
             num_attention_heads=4,
             max_position_embeddings=tokenizer.model_max_length,
             bos_token_id=tokenizer.bos_token_id,
@@ -67,6 +67,16 @@ class Reader(nn.Module):
         out = self.encoder(input_ids=ids)
         states = (out.pooler_output, out.last_hidden_state.mean(1), out.last_hidden_state[:, -1])
         return [{k: head(x) for k, head in self.heads.items()} for x in states]
+
+
+def alike(captions: list[Caption], ids: Tensor, end: int, parts: int = 4) -> list[tuple[list[Caption], Tensor]]:
+    """Batches of captions of about one length, without the padding they do not need; one of them with all of it."""
+    lengths = (ids != end).sum(1) + 1
+    order, made = lengths.argsort(), []
+    for k, picks in enumerate(order.chunk(parts)):
+        longest = ids.shape[1] if k == parts - 1 else int(lengths[picks].max()) + 1
+        made.append(([captions[i] for i in picks.tolist()], ids[picks, :longest]))
+    return made
 
 
 def garbled(ids: Tensor, tokenizer: CLIPTokenizer, share: float = 0.04) -> Tensor:
@@ -113,11 +123,16 @@ def main() -> None:
     print(f"{sum(p.numel() for p in reader.encoder.parameters()) / 1e6:.2f} M parameters", flush=True)
     optimizer = torch.optim.AdamW(reader.parameters(), lr=a.rate, weight_decay=0.02)
     begun, step, running = time.time(), 0, 0.0
+    waiting: list[tuple[list[Caption], Tensor]] = []
     while (spent := time.time() - begun) < a.minutes * 60:
         for group in optimizer.param_groups:
             group["lr"] = a.rate * min(1, (step + 1) / 60) * min(1.0, 0.02 + 1.6 * (1 - spent / (a.minutes * 60)))
-        batch = [caption(Scene.random(rng.getrandbits(40), names), rng) if rng.random() > 0.04 else Caption("", "", "", "", "") for _ in range(a.batch)]
-        ids, truth = garbled(tokens(tokenizer, [c.text for c in batch]), tokenizer), labels(batch)
+        if not waiting:
+            some = [caption(Scene.random(rng.getrandbits(40), names), rng) if rng.random() > 0.04 else Caption("", "", "", "", "") for _ in range(a.batch * 4)]
+            waiting = alike(some, tokens(tokenizer, [c.text for c in some]), tokenizer.eos_token_id)
+            rng.shuffle(waiting)
+        batch, ids = waiting.pop()
+        ids, truth = garbled(ids, tokenizer), labels(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
             outs = reader(ids)
         loss = torch.zeros(())
