@@ -71,7 +71,7 @@ class Prior(nn.Module):
         self.words = nn.Linear(TEXT_WIDTH, HIDDEN)
         self.layout = nn.Parameter(0.5 * torch.randn(LAYOUTS, HIDDEN))
         self.turn = nn.Parameter(0.5 * torch.randn(LAYOUTS, HIDDEN))
-        self.means = nn.Sequential(nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, RANK))
+        self.means = nn.Sequential(nn.Dropout(0.1), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Dropout(0.1), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, RANK))
         self.log_variance = nn.Linear(TEXT_WIDTH, RANK)
         self.basis = nn.Linear(RANK, CHANNELS * GRID[0] * GRID[1])
         self.register_buffer("spread", torch.ones(CHANNELS))

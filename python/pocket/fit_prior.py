@@ -61,18 +61,20 @@ def main() -> None:
     layouts = torch.tensor([s.seed for s in data.scenes])
     print(f"{len(data)} scenes, basis in {time.time() - begun:.0f} s", flush=True)
 
+    first_held = len(data) - len(data) // 20
+    # The last scenes are for measuring, and so are their captions: everything is named there.
     scenes = torch.arange(len(data)).repeat(a.captions)
-    words = ["" if rng.random() < 0.06 else caption(data.scenes[k], rng).text for k in scenes.tolist()]
+    words = ["" if k < first_held and rng.random() < 0.06 else caption(data.scenes[k], rng, named=k >= first_held).text for k in scenes.tolist()]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         read = torch.cat([encoder(input_ids=tokens(tokenizer, words[k : k + 128])).last_hidden_state[:, -1:].float() for k in range(0, len(words), 128)])
     print(f"{len(words)} captions read after {time.time() - begun:.0f} s", flush=True)
 
     learned = [p for name, p in prior.named_parameters() if not name.startswith("basis")]
-    optimizer = torch.optim.AdamW(learned, lr=a.rate, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(learned, lr=a.rate, weight_decay=0.1)
+    averaged = [p.detach().clone() for p in learned]
     scale = wanted.pow(2).mean()
-    held = len(data) // 20  # the last scenes are for measuring
-    training = (scenes < len(data) - held).nonzero()[:, 0]
-    testing = (scenes >= len(data) - held).nonzero()[:, 0]
+    training = (scenes < first_held).nonzero()[:, 0]
+    testing = (scenes >= first_held).nonzero()[:, 0][:1600]
 
     def missed(picks: Tensor) -> tuple[Tensor, Tensor]:
         """Squared error of the right layout's mean, and what its variance costs, by the likelihood."""
@@ -91,12 +93,21 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, learned, 1 - min(0.995, (step + 1) / (step + 12)))
         if step % 250 == 249:
+            kept = [p.detach().clone() for p in learned]
+            prior.eval()
             with torch.no_grad():
+                torch._foreach_copy_(learned, averaged)
                 test = missed(testing)[0]
+                torch._foreach_copy_(learned, kept)
+            prior.train()
             print(f"{time.time() - begun:5.0f} s  step {step + 1}  missed {error.item():.3f}  on scenes not trained on {test.item():.3f}", flush=True)
 
+    prior.eval()
     with torch.no_grad():
+        torch._foreach_copy_(learned, averaged)
         some = training[torch.randint(len(training), (768,))]
         means, _ = prior.read(read[some])
         real = data.values[scenes[some]].float()

@@ -13,6 +13,7 @@ import copy
 import json
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from autoencoder import CHANNELS, FACTOR, Autoencoder, psnr
+from autoencoder import CHANNELS, FACTOR, Autoencoder, flat_patches, psnr
 from denoiser import GRID, Prior
 from encode import load
 from fit_autoencoder import HELD_OUT, as_tensor, pictures
 from illustrator import Scene
 from illustrator.caption import caption
 from train_text import text_encoder, tokens
-
-MARGIN = FACTOR // 2
 
 
 def gradient_loss(a: Tensor, b: Tensor) -> Tensor:
@@ -63,7 +62,7 @@ class Pairs:
 
     def draw(self, rng: np.random.Generator, rows: int, noise: float) -> tuple[Tensor, Tensor]:
         """Latents of `rows` rows of one picture, and the picture; how far the latents are off differs from time to time."""
-        taught = self.drawn is not None and rng.random() < 0.75
+        taught = self.drawn is not None and rng.random() < 0.7
         some = self.taught if taught else self.any
         i = int(rng.integers(0 if taught else HELD_OUT, len(some)))
         top = int(rng.integers(0, 16 - rows + 1))
@@ -74,6 +73,18 @@ class Pairs:
             likely = self.drawn[i : i + 1, :, top : top + rows].float()
             latents = likely + min(1.0, float(rng.random()) * 1.4) * (latents - likely)
         return latents + noise * float(rng.random()) * torch.randn_like(latents), real
+
+    @torch.no_grad()
+    def batch(self, rng: np.random.Generator, size: int, rows: int, noise: float) -> tuple[Tensor, Tensor]:
+        """Several of them."""
+        latents, real = zip(*(self.draw(rng, rows, noise) for _ in range(size)))
+        return torch.cat(latents), torch.cat(real)
+
+    def lacking(self, rng: np.random.Generator, count: int, noise: float) -> Iterator[tuple[Tensor, Tensor]]:
+        """Latents and what their components lack of the picture, for `count` batches."""
+        for _ in range(count):
+            latents, real = self.batch(rng, 10, 16, noise)
+            yield latents, flat_patches(real - F.pixel_shuffle(self.model.patch_out(latents), FACTOR))
 
 
 @torch.no_grad()
@@ -113,9 +124,10 @@ def main() -> None:
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--minutes", type=float, default=10)
-    args.add_argument("--batch", type=int, default=3)
+    args.add_argument("--batch", type=int, default=4)
     args.add_argument("--rows", type=int, default=8, help="rows of patches at a time")
-    args.add_argument("--rate", type=float, default=8e-4)
+    args.add_argument("--rate", type=float, default=3e-4)
+    args.add_argument("--solve", type=int, default=120, help="batches of ten pictures for the closed form")
     args.add_argument("--noise", type=float, default=0.08, help="how far latents stray while training, as drawn ones do")
     args.add_argument("--threads", type=int, default=1)
     args.add_argument("--seed", type=int, default=1)
@@ -128,19 +140,22 @@ def main() -> None:
     seen = torch.load(a.out / "autoencoder.pt", weights_only=True)["seen"]
     model.patch_in.requires_grad_(False)
     model.patch_out.requires_grad_(False)
+    if not seen:
+        with torch.no_grad():
+            model.repair.solve(pairs.lacking(rng, a.solve, a.noise))
+        print(f"linear part solved: held-out PSNR {evaluate(model, pairs.any, a.out / 'autoencoder.png'):.2f} dB", flush=True)
     ema = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.repair.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-3)
     begun, step, running, recent, logged = time.time(), 0, 0.0, 0, time.time()
     while (spent := time.time() - begun) < a.minutes * 60:
         for group in optimizer.param_groups:
             group["lr"] = a.rate * min(1, (step + 1) / 50) * min(1.0, 0.05 + 1.6 * (1 - spent / (a.minutes * 60)))
-        with torch.no_grad():
-            latents, real = (torch.cat(x).to(memory_format=torch.channels_last) for x in zip(*(pairs.draw(rng, a.rows, a.noise) for _ in range(a.batch))))
-            plain = F.pixel_shuffle(model.patch_out(latents), FACTOR)
+        latents, real = pairs.batch(rng, a.batch, a.rows, a.noise)
         with torch.autocast("cpu", torch.bfloat16):
-            made = plain + model.repair(plain)
-        inner = (..., slice(MARGIN, -MARGIN), slice(None))
-        loss = loss_of(made.float()[inner], real[inner])
+            lacking = model.repair(latents)
+        made = F.pixel_shuffle(model.patch_out(latents) + lacking.float(), FACTOR)
+        inner = (..., slice(FACTOR, -FACTOR), slice(None))
+        loss = loss_of(made[inner], real[inner])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.repair.parameters(), 0.5)

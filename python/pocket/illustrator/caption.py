@@ -155,6 +155,9 @@ FILLERS = (
     "full of wonder", "for everyone", "centered", "trending", "soft", "great", "slowly", "with her", "of the world", "it was", "hundreds of", "and also", "portrait format",
 )  # fmt: skip
 
+UNSAID = {"light": "noon", "weather": "clear", "style": "anime"}
+"""What goes without saying: a caption that names no light means noon, and so on, so that few words still give one clear picture."""
+
 HELD_OUT = 1
 """This many last wordings of each list of six or more are kept for the figures."""
 
@@ -212,9 +215,9 @@ def caption(scene: Scene, rng: random.Random, held_out: bool = False, named: boo
         subject = rng.choice(script) if rng.random() < 0.5 else f"{subject}, {rng.choice(script)}"
     elif not held_out and rng.random() < 0.4:
         subject = _around(rng.choice(NOUNS[scene.subject]), scene.subject, rng)
-    named_light = scene.light if named or rng.random() < 0.9 else ""
-    named_weather = scene.weather if named or rng.random() < (0.5 if scene.weather == "clear" else 0.9) else ""
-    named_style = scene.style if named or rng.random() < 0.88 else ""
+    named_light = scene.light if named or scene.light != UNSAID["light"] or rng.random() < 0.6 else ""
+    named_weather = scene.weather if named or scene.weather != UNSAID["weather"] or rng.random() < 0.5 else ""
+    named_style = scene.style if named or scene.style != UNSAID["style"] or rng.random() < 0.6 else ""
     light = _one(LIGHT_WORDS[scene.light], rng, held_out) if named_light else ""
     weather = _one(WEATHER_WORDS[scene.weather], rng, held_out) if named_weather else ""
     prefix = suffix = ""
