@@ -154,7 +154,7 @@ def main() -> None:
     encoder.load_state_dict(torch.load(a.model / "text.pt", weights_only=True)["encoder"])
     encoder.set_attn_implementation("eager")
     halve(encoder)
-    autoencoder = halve(load_autoencoder(a.model))
+    autoencoder = halve(to_bytes(load_autoencoder(a.model)))
     state = torch.load(a.model / "denoiser.pt", weights_only=True)
     denoiser = Denoiser(state["ema"]["unet.conv_in.weight"].shape[0])
     denoiser.load_state_dict(state["ema"])

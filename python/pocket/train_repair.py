@@ -71,8 +71,15 @@ class Pairs:
         if taught:
             assert self.drawn is not None
             likely = self.drawn[i : i + 1, :, top : top + rows].float()
-            latents = likely + min(1.0, float(rng.random()) * 1.4) * (latents - likely)
+            latents = likely + max(0.0, 1.6 * float(rng.random()) - 0.6) * (latents - likely) + 0.9 * float(rng.random()) * self.error(rng, rows)
         return latents + noise * float(rng.random()) * torch.randn_like(latents), real
+
+    def error(self, rng: np.random.Generator, rows: int) -> Tensor:
+        """How far the prior was off in some other picture: on scenes it has not learned by heart it strays in that way."""
+        assert self.drawn is not None
+        j, top = int(rng.integers(len(self.taught))), int(rng.integers(0, 16 - rows + 1))
+        own = self.model.encode(as_tensor(self.taught[j : j + 1, FACTOR * top : FACTOR * (top + rows)]))
+        return own - self.drawn[j : j + 1, :, top : top + rows].float()
 
     @torch.no_grad()
     def batch(self, rng: np.random.Generator, size: int, rows: int, noise: float) -> tuple[Tensor, Tensor]:
@@ -140,7 +147,7 @@ def main() -> None:
     seen = torch.load(a.out / "autoencoder.pt", weights_only=True)["seen"]
     model.patch_in.requires_grad_(False)
     model.patch_out.requires_grad_(False)
-    if not seen:
+    if a.solve:
         with torch.no_grad():
             model.repair.solve(pairs.lacking(rng, a.solve, a.noise))
         print(f"linear part solved: held-out PSNR {evaluate(model, pairs.any, a.out / 'autoencoder.png'):.2f} dB", flush=True)
