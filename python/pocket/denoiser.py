@@ -14,8 +14,9 @@ from autoencoder import CHANNELS
 
 TEXT_WIDTH = 160
 PLACES = 6
-RANK = 384
-LAYOUTS = 4
+RANK = 1024
+HIDDEN = 1024
+LAYOUTS = 6
 GRID = (16, 9)
 """Rows and columns of the latents at the native size, 288 x 512."""
 SCHEDULE: dict[str, Any] = {
@@ -60,13 +61,17 @@ class Attention:
 class Prior(nn.Module):
     """What a caption can look like, before any denoising is learned: a mixture of normal distributions of latents.
 
-    Words give the mean of each of `LAYOUTS` ways to lay the scene out, as coefficients of basis pictures, and how far pictures stray from it.
+    Words and the number of the layout give the mean of each of `LAYOUTS` ways to lay the scene out, as coefficients of basis pictures; words
+    alone say how far pictures stray from it. The basis is one of whole numbers and a scale a picture, as the files store it.
     The denoising of such a mixture is known in closed form, so the UNet only has to learn what the mixture leaves open.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.means = nn.Sequential(nn.Linear(TEXT_WIDTH, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU(), nn.Linear(512, LAYOUTS * RANK))
+        self.words = nn.Linear(TEXT_WIDTH, HIDDEN)
+        self.layout = nn.Parameter(0.5 * torch.randn(LAYOUTS, HIDDEN))
+        self.turn = nn.Parameter(0.5 * torch.randn(LAYOUTS, HIDDEN))
+        self.means = nn.Sequential(nn.Dropout(0.1), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Dropout(0.1), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, RANK))
         self.log_variance = nn.Linear(TEXT_WIDTH, RANK)
         self.basis = nn.Linear(RANK, CHANNELS * GRID[0] * GRID[1])
         self.register_buffer("spread", torch.ones(CHANNELS))
@@ -75,7 +80,22 @@ class Prior(nn.Module):
     def read(self, text: Tensor) -> tuple[Tensor, Tensor]:
         """Means, (batch, layouts, rank), and variances, (batch, rank)."""
         last = text[:, -1]
-        return self.means(last).view(-1, LAYOUTS, RANK), self.log_variance(last).clamp(-7, 7).exp()
+        return self.mean_of(last[:, None], self.turn, self.layout), self.variance_of(last)
+
+    def mean_of(self, last: Tensor, turn: Tensor, layout: Tensor) -> Tensor:
+        """Coefficients of the mean, from the last state of the words and what the layout does to them."""
+        return self.means(F.silu(self.words(last) * (1 + turn) + layout))
+
+    def variance_of(self, last: Tensor) -> Tensor:
+        """Variances of the coefficients."""
+        return self.log_variance(last).clamp(-7, 7).exp()
+
+    @torch.no_grad()
+    def set_basis(self, mean: Tensor, rows: Tensor) -> None:
+        """The average picture, and the basis pictures as (rank, size) rows, rounded to bytes with a scale each."""
+        scale = rows.abs().amax(1, keepdim=True) / 127
+        self.basis.weight.copy_(((rows / scale).round() * scale).T)
+        self.basis.bias.copy_(mean)
 
     def project(self, latents: Tensor) -> Tensor:
         """Coefficients of latents of any size."""
@@ -99,7 +119,7 @@ class Denoiser(nn.Module):
     is missing, at unit scale for every noise level.
     """
 
-    def __init__(self, width: int = 128, layers: int = 1) -> None:
+    def __init__(self, width: int = 96, layers: int = 1) -> None:
         super().__init__()
         self.prior = Prior()
         self.register_buffer("signal", scheduler().alphas_cumprod.clone())

@@ -62,18 +62,44 @@ class Part(nn.Module):
 def halve(module: nn.Module) -> nn.Module:
     """Round large weights to what fp16 holds, as the files store them."""
     for p in module.parameters():
-        if p.numel() > 256:
+        if p.numel() > 256 and as_bytes(p.detach().numpy()) is None:
             p.data.copy_(p.data.half().float())
     return module.eval()
 
 
-def store_half(path: Path) -> None:
-    """Store large weights as fp16, each followed by a Cast, which ONNX Runtime folds at load."""
+def to_bytes(module: nn.Module) -> nn.Module:
+    """Round large matrices and kernels to whole numbers from -127 to 127, with a scale for each output; `store_small` finds them again."""
+    for p in module.parameters():
+        if p.ndim > 1 and p.numel() > 4096 and as_bytes(p.detach().numpy()) is None:
+            rows = p.data.flatten(1)
+            scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-12)
+            p.data.copy_(((rows / scale).round() * scale).view_as(p))
+    return module
+
+
+def as_bytes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Whole numbers and scales whose product the values are, along whichever axis that holds; else nothing."""
+    for axis in range(values.ndim):
+        others = tuple(k for k in range(values.ndim) if k != axis)
+        scale = np.maximum(np.abs(values).max(others, keepdims=True) / 127, 1e-12).astype(np.float32)
+        whole = np.round(values / scale)
+        if np.abs(whole * scale - values).max() <= 1e-5 * np.abs(values).max():
+            return whole.astype(np.int8), scale
+    return None
+
+
+def store_small(path: Path) -> None:
+    """Store large weights as bytes where they were rounded to that, else as fp16; ONNX Runtime folds the casts at load."""
     model = onnx.load(path)
     casts, kept = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type == TensorProto.FLOAT and values.size > 256:
+        if tensor.data_type == TensorProto.FLOAT and values.ndim > 1 and values.size > 4096 and (split := as_bytes(values)):
+            whole, scale = (numpy_helper.from_array(part, tensor.name + end) for part, end in zip(split, ("_bytes", "_scale")))
+            casts.append(helper.make_node("Cast", [whole.name], [tensor.name + "_whole"], name=tensor.name + "_cast", to=TensorProto.FLOAT))
+            casts.append(helper.make_node("Mul", [tensor.name + "_whole", scale.name], [tensor.name], name=tensor.name + "_scaled"))
+            kept += [whole, scale]
+        elif tensor.data_type == TensorProto.FLOAT and values.size > 256:
             small = numpy_helper.from_array(values.astype(np.float16), tensor.name + "_half")
             casts.append(helper.make_node("Cast", [small.name], [tensor.name], name=tensor.name + "_cast", to=TensorProto.FLOAT))
             kept.append(small)
@@ -97,7 +123,7 @@ def export(module: nn.Module, folder: Path, inputs: tuple[Tensor, ...], names: l
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(module, inputs, str(path), dynamo=False, opset_version=17, input_names=names, output_names=outputs, dynamic_axes=axes)
-    store_half(path)
+    store_small(path)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -120,7 +146,7 @@ def main() -> None:
     args.add_argument("--cool", type=float, default=1.0, help="below 1: less random, less varied")
     a = args.parse_args()
     torch.manual_seed(1)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     a.out.mkdir(parents=True, exist_ok=True)
     shutil.copytree(a.model / "tokenizer", a.out / "tokenizer", dirs_exist_ok=True)
     tokenizer = CLIPTokenizer.from_pretrained(str(a.out / "tokenizer"))
@@ -128,14 +154,14 @@ def main() -> None:
     encoder.load_state_dict(torch.load(a.model / "text.pt", weights_only=True)["encoder"])
     encoder.set_attn_implementation("eager")
     halve(encoder)
-    autoencoder = halve(load_autoencoder(a.model))
+    autoencoder = halve(to_bytes(load_autoencoder(a.model)))
     state = torch.load(a.model / "denoiser.pt", weights_only=True)
     denoiser = Denoiser(state["ema"]["unet.conv_in.weight"].shape[0])
     denoiser.load_state_dict(state["ema"])
     denoiser.prior.load_state_dict(torch.load(a.model / "prior.pt", weights_only=True))
     cool(denoiser, a.cool)
     denoiser.unet.set_attn_processor(diffusers.models.attention_processor.AttnProcessor())
-    halve(denoiser)
+    halve(to_bytes(denoiser))
 
     text_config = json.loads(encoder.config.to_json_string()) | {"architectures": ["CLIPTextModel"]}
     unet_config = {k: v for k, v in denoiser.unet.config.items() if not k.startswith("_") and v is not None}

@@ -3,7 +3,7 @@
 The text encoder stays as it is, so its output is computed once for several captions of each scene; the rest is a small regression.
 Goes on from its checkpoint when there is one: use another seed, for other captions.
 
-    python fit_prior.py --data DIR --out DIR --steps 2500
+    python fit_prior.py --data DIR --out DIR --steps 3500
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def basis(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The mean of flat latents and their first `RANK` components as rows."""
     flat = values[torch.randperm(len(values))[:count]].float().flatten(1)
     mean = flat.mean(0)
-    _, _, right = torch.svd_lowrank(flat - mean, q=RANK + 16, niter=2)
+    _, _, right = torch.svd_lowrank(flat - mean, q=RANK + 32, niter=2)
     return mean, right[:, :RANK].T
 
 
@@ -36,13 +36,14 @@ def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
-    args.add_argument("--steps", type=int, default=2500)
+    args.add_argument("--steps", type=int, default=3500)
     args.add_argument("--captions", type=int, default=2, help="captions a scene")
     args.add_argument("--rate", type=float, default=2e-3)
+    args.add_argument("--threads", type=int, default=1)
     args.add_argument("--seed", type=int, default=1)
     a = args.parse_args()
     torch.manual_seed(a.seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     rng, begun = random.Random(a.seed), time.time()
     tokenizer = CLIPTokenizer.from_pretrained(str(a.out / "tokenizer"))
     encoder = text_encoder(tokenizer)
@@ -53,49 +54,60 @@ def main() -> None:
     saved = a.out / "prior.pt"
     if saved.exists():
         prior.load_state_dict(torch.load(saved, weights_only=True))
-        mean, rows = prior.basis.bias.data, prior.basis.weight.data.T
     else:
-        mean, rows = basis(data.values, 5000)
-        prior.basis.weight.data.copy_(rows.T)
-        prior.basis.bias.data.copy_(mean)
+        prior.set_basis(*basis(data.values, 8000))
+    mean, rows = prior.basis.bias.data, prior.basis.weight.data.T
     wanted = torch.cat([(v.float().flatten(1) - mean) @ rows.T for v in data.values.split(500)])
     layouts = torch.tensor([s.seed for s in data.scenes])
     print(f"{len(data)} scenes, basis in {time.time() - begun:.0f} s", flush=True)
 
+    first_held = len(data) - len(data) // 20
+    # The last scenes are for measuring, and so are their captions: everything is named there.
     scenes = torch.arange(len(data)).repeat(a.captions)
-    words = ["" if rng.random() < 0.1 else caption(data.scenes[k], rng).text for k in scenes.tolist()]
+    words = ["" if k < first_held and rng.random() < 0.06 else caption(data.scenes[k], rng, named=k >= first_held).text for k in scenes.tolist()]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         read = torch.cat([encoder(input_ids=tokens(tokenizer, words[k : k + 128])).last_hidden_state[:, -1:].float() for k in range(0, len(words), 128)])
     print(f"{len(words)} captions read after {time.time() - begun:.0f} s", flush=True)
 
-    learned = [*prior.means.parameters(), *prior.log_variance.parameters()]
-    optimizer = torch.optim.AdamW(learned, lr=2e-3, weight_decay=0.02)
+    learned = [p for name, p in prior.named_parameters() if not name.startswith("basis")]
+    optimizer = torch.optim.AdamW(learned, lr=a.rate, weight_decay=0.1)
+    averaged = [p.detach().clone() for p in learned]
     scale = wanted.pow(2).mean()
-    held = len(data) // 20  # the last scenes are for measuring
-    training = (scenes < len(data) - held).nonzero()[:, 0]
-    testing = (scenes >= len(data) - held).nonzero()[:, 0]
+    training = (scenes < first_held).nonzero()[:, 0]
+    testing = (scenes >= first_held).nonzero()[:, 0][:1600]
 
     def missed(picks: Tensor) -> tuple[Tensor, Tensor]:
         """Squared error of the right layout's mean, and what its variance costs, by the likelihood."""
-        means, variance = prior.read(read[picks])
-        k = scenes[picks]
-        off = wanted[k] - means[torch.arange(len(picks)), layouts[k]]
+        k, last = scenes[picks], read[picks, -1]
+        with torch.autocast("cpu", torch.bfloat16):
+            variance = prior.variance_of(last).float()
+            mean = prior.mean_of(last, prior.turn[layouts[k]], prior.layout[layouts[k]]).float()
+        off = wanted[k] - mean
         return off.pow(2).mean() / scale, (off.detach().pow(2) / variance + variance.log()).mean()
 
     for step in range(a.steps):
         for group in optimizer.param_groups:
             group["lr"] = a.rate * min(1, (step + 1) / 50) * min(1.0, 0.01 + 1.4 * (1 - step / a.steps))
-        error, cost = missed(training[torch.randint(len(training), (192,))])
+        error, cost = missed(training[torch.randint(len(training), (256,))])
         (error + 0.1 * cost).backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, learned, 1 - min(0.995, (step + 1) / (step + 12)))
         if step % 250 == 249:
+            kept = [p.detach().clone() for p in learned]
+            prior.eval()
             with torch.no_grad():
+                torch._foreach_copy_(learned, averaged)
                 test = missed(testing)[0]
+                torch._foreach_copy_(learned, kept)
+            prior.train()
             print(f"{time.time() - begun:5.0f} s  step {step + 1}  missed {error.item():.3f}  on scenes not trained on {test.item():.3f}", flush=True)
 
+    prior.eval()
     with torch.no_grad():
+        torch._foreach_copy_(learned, averaged)
         some = training[torch.randint(len(training), (768,))]
         means, _ = prior.read(read[some])
         real = data.values[scenes[some]].float()

@@ -11,6 +11,12 @@ import torch
 from illustrator import Scene
 
 
+def thumbnail(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (..., height, width, 3) at a quarter of their size: what the classifier of the figures sees."""
+    *some, height, width, _ = pictures.shape
+    return pictures.reshape(*some, height // 4, 4, width // 4, 4, 3).mean((-4, -2)).astype(np.uint8)
+
+
 class Latents:
     """All encoded scenes in a folder of `latents-*` folders; with `layouts`, only those of so many layouts a subject."""
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from denoiser import Attention, Denoiser, sample, scheduler
+from denoiser import LAYOUTS, Attention, Denoiser, sample, scheduler
 from encode import load as load_autoencoder
 from illustrator.caption import caption
 from latents import Latents
@@ -51,9 +51,9 @@ def main() -> None:
     args.add_argument("--minutes", type=float, default=60)
     args.add_argument("--batch", type=int, default=24)
     args.add_argument("--rate", type=float, default=1e-3)
-    args.add_argument("--width", type=int, default=128)
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--layouts", type=int, default=4, help="use only so many layouts of each subject; 0 for all")
+    args.add_argument("--width", type=int, default=96)
+    args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--layouts", type=int, default=LAYOUTS, help="use only so many layouts of each subject; 0 for all")
     args.add_argument("--overfit", type=int, default=0, help="train on so few scenes only, to see that it can")
     args.add_argument("--compile", action="store_true")
     args.add_argument("--seed", type=int, default=1)

@@ -162,6 +162,23 @@ class Stage:
         made.setBlendMode(skia.BlendMode.kScreen)
         self.canvas.drawCircle(x, y, r, made)
 
+    @contextmanager
+    def rimmed(self, strength: float = 1.0) -> Iterator[None]:
+        """Draw a thing apart from what lies behind it: a line of light on the side the light comes from, a soft dark one on the other."""
+        light = self.light
+        edge = mix(mix(light.low, light.orb or light.haze, 0.4), (255, 255, 255), 0.45)
+        night = 1.0 - min(1.0, max(light.tint))
+        made = skia.Paint()
+        rim = skia.ImageFilters.DropShadow(self.side * 1.6, -1.2, 0.5, 0.5, colour(edge, strength * (0.35 + 1.3 * night)))
+        made.setImageFilter(skia.ImageFilters.DropShadow(-self.side * 2, 1.5, 3, 3, colour((10, 14, 34), 0.4 * strength), rim))
+        self.canvas.saveLayer(None, made)
+        yield
+        self.canvas.restore()
+
+    def backlight(self, x: float, y: float, r: float) -> None:
+        """Brighter air behind a subject, most where the light is weak."""
+        self.halo(x, y, r, mix(self.light.low, self.light.haze, 0.3), 0.3 + 0.55 * (1.0 - min(1.0, max(self.light.tint))))
+
     def shadow(self, x: float, y: float, rx: float, ry: float, alpha: float = 0.3) -> None:
         self.oval(x, y, rx, ry, scale(self.light.tint, (30, 34, 50)), alpha, blur=max(1.0, ry * 0.5))
 

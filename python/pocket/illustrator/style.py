@@ -22,7 +22,7 @@ def _curve(points: list[tuple[float, float]]) -> NDArray[np.uint8]:
 def _ramp(name: str) -> NDArray[np.uint8]:
     """Colour by brightness, (256, 1, 3)."""
     stops = {
-        "neon": [(0, (10, 4, 32)), (60, (44, 8, 96)), (115, (150, 20, 160)), (165, (255, 50, 150)), (210, (80, 220, 255)), (255, (235, 255, 255))],
+        "neon": [(0, (14, 6, 46)), (50, (54, 12, 116)), (100, (150, 24, 170)), (160, (255, 56, 156)), (210, (80, 220, 255)), (255, (235, 255, 255))],
         "vintage": [(0, (54, 38, 34)), (80, (122, 86, 62)), (150, (198, 156, 108)), (210, (236, 208, 158)), (255, (252, 238, 206))],
     }[name]
     xs = [s for s, _ in stops]
@@ -66,12 +66,12 @@ def apply_style(picture: Picture, style: str, seed: int, unit: float = 1.0) -> P
 
 
 def _cinematic(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
-    tone = [_curve([(0, 0), (64, 48), (128, 132), (200, 222), (255, 255)]), _curve([(0, 4), (64, 54), (128, 128), (255, 248)]), _curve([(0, 22), (64, 74), (128, 124), (255, 224)])]
+    tone = [_curve([(0, 0), (64, 56), (128, 138), (200, 226), (255, 255)]), _curve([(0, 4), (64, 62), (128, 132), (255, 250)]), _curve([(0, 22), (64, 80), (128, 130), (255, 230)])]
     graded = cv2.merge([cv2.LUT(c, t) for c, t in zip(cv2.split(picture), tone)])
     small = cv2.resize(graded, None, fx=0.25 / unit, fy=0.25 / unit, interpolation=cv2.INTER_AREA)
     bloom = cv2.resize(cv2.GaussianBlur(cv2.subtract(small, 150), (0, 0), 6), (picture.shape[1], picture.shape[0]))
     graded = cv2.add(graded, bloom)
-    return np.clip(graded * _vignette(*picture.shape[:2], 0.55), 0, 255).astype(np.uint8)
+    return np.clip(graded * _vignette(*picture.shape[:2], 0.2), 0, 255).astype(np.uint8)
 
 
 def _watercolor(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
@@ -80,9 +80,10 @@ def _watercolor(picture: Picture, rng: np.random.Generator, unit: float) -> Pict
     dx, dy = _noise(rng, (h, w), 16 * unit) * 1.5 * unit, _noise(rng, (h, w), 16 * unit) * 1.5 * unit
     gx, gy = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
     soft = cv2.remap(soft, gx + dx, gy + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    pigment = 1 + 0.07 * _noise(rng, (h, w), 24 * unit) + 0.035 * _noise(rng, (h, w), 7 * unit)
-    pale = 255 - (255 - soft.astype(np.float32)) * 0.80 * pigment[..., None]
-    pale *= 1 - 0.30 * _edges(soft, 0.9, unit)[..., None]
+    pigment = 6 * _noise(rng, (h, w), 26 * unit) + 3 * _noise(rng, (h, w), 9 * unit)
+    wash = soft.astype(np.float32)
+    pale = 255 - (255 - wash) * 0.82 + pigment[..., None] * (0.25 + wash * (255 - wash) / 16256)
+    pale *= 1 - 0.34 * _edges(soft, 0.9, unit)[..., None]
     y, x = np.abs(np.linspace(-1, 1, h, dtype=np.float32))[:, None], np.abs(np.linspace(-1, 1, w, dtype=np.float32))[None]
     edge = np.maximum(y**9 * 1.06, x**7 * 1.02) + 0.09 * _noise(rng, (h, w), 22 * unit)
     paper = np.clip((edge - 0.62) * 7, 0, 1)[..., None]
@@ -97,8 +98,8 @@ def _anime(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
 
 
 def _noir(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
-    g = cv2.LUT(_grey(picture), _curve([(0, 0), (48, 20), (96, 84), (150, 182), (200, 236), (255, 255)]))
-    g = g[..., None] * _vignette(*picture.shape[:2], 0.75)
+    g = cv2.LUT(_grey(picture), _curve([(0, 0), (40, 22), (96, 92), (150, 186), (200, 236), (255, 255)]))
+    g = g[..., None] * _vignette(*picture.shape[:2], 0.28)
     return np.repeat(np.clip(g, 0, 255), 3, axis=2).astype(np.uint8)
 
 
@@ -116,8 +117,8 @@ def _neon(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
 
 
 def _documentary(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
-    plain = _saturate(picture, 0.72)
-    return cv2.LUT(plain, _curve([(0, 14), (64, 70), (128, 128), (200, 196), (255, 244)]))
+    plain = _saturate(picture, 0.8)
+    return cv2.LUT(plain, _curve([(0, 6), (64, 62), (128, 132), (200, 208), (255, 252)]))
 
 
 def _minimal(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
@@ -136,7 +137,7 @@ def _minimal(picture: Picture, rng: np.random.Generator, unit: float) -> Picture
 def _vintage(picture: Picture, rng: np.random.Generator, unit: float) -> Picture:
     sepia = cv2.LUT(cv2.merge([_grey(picture)] * 3), _ramp("vintage").reshape(1, 256, 3))
     aged = cv2.addWeighted(sepia, 0.68, picture, 0.32, 0).astype(np.float32)
-    aged *= _vignette(*picture.shape[:2], 0.5)
+    aged *= _vignette(*picture.shape[:2], 0.2)
     aged += _noise(rng, picture.shape[:2], 2 * unit)[..., None] * 4
     return np.clip(aged, 0, 255).astype(np.uint8)
 

@@ -42,9 +42,9 @@ def _rain(stage: Stage) -> None:
         x, y, n = rng.uniform(-10, WIDTH + 60), rng.uniform(-20, HEIGHT), rng.uniform(22, 44)
         lines.moveTo(x, y)
         lines.lineTo(x + slant * n, y + n)
-    made = paint(ink, 0.30 + 0.14 * stage.bright())
+    made = paint(ink, 0.42 + 0.14 * stage.bright())
     made.setStyle(skia.Paint.kStroke_Style)
-    made.setStrokeWidth(1.5)
+    made.setStrokeWidth(1.8)
     stage.canvas.drawPath(lines, made)
 
 
@@ -53,7 +53,7 @@ def _snow(stage: Stage) -> None:
     white = mix((255, 255, 255), stage.light.haze, 0.35 * (1 - stage.bright()))
     for _ in range(95):
         near = rng.random()
-        r = 1.2 + 2.8 * near**3
+        r = 1.5 + 3.2 * near**3
         stage.disc(rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), r, white, 0.55 + 0.4 * near)
 
 

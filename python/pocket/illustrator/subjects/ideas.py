@@ -34,24 +34,25 @@ def rising_chart(stage: Stage) -> None:
     for k in range(6):
         stage.line([(18, base - 52 * k), (WIDTH - 18, base - 52 * k)], faint, 1, 0.5)
     count = rng.choice((5, 6, 7))
-    hue: Rgb = rng.choice(((46, 160, 130), (58, 124, 200), (236, 142, 58)))
-    step = (WIDTH - 56) / count
-    tops = []
-    for k in range(count):
-        n = 46 + 226 * ((k + 0.6) / count) ** 1.25 * rng.uniform(0.85, 1.1)
-        x = 28 + step * k
-        c = mix(hue, (255, 240, 200), 0.3 * k / count)
-        stage.rect(x + 4, base - n, step - 8, n, stage.tone(c, 0, 0.25))
-        stage.rect(x + 4 if stage.side < 0 else x + step * 0.6, base - n, step * 0.3, n, stage.tone(mix(c, (255, 255, 255), 0.3), 0, 0.25))
-        tops.append((x + step / 2, base - n - 34 + rng.uniform(-6, 6)))
-    red = (236, 64, 72) if hue[0] < 200 else (40, 90, 160)
-    last, before = tops[-1], tops[-2]
-    tip = (min(WIDTH - 16, last[0] + 12), last[1] - 26)
-    stage.line([*tops, tip], stage.tone(red, 0, 0.4), 6)
-    for x, y in tops:
-        stage.disc(x, y, 5.5, stage.tone((255, 255, 255), 0, 0.4))
-    a = math.atan2(tip[1] - before[1], tip[0] - before[0])
-    stage.shape([(tip[0] + 20 * math.cos(a), tip[1] + 20 * math.sin(a)), (tip[0] + 12 * math.cos(a + 1.9), tip[1] + 12 * math.sin(a + 1.9)), (tip[0] + 12 * math.cos(a - 1.9), tip[1] + 12 * math.sin(a - 1.9))], stage.tone(red, 0, 0.4))
+    with stage.rimmed():
+        hue: Rgb = rng.choice(((46, 160, 130), (58, 124, 200), (236, 142, 58)))
+        step = (WIDTH - 56) / count
+        tops = []
+        for k in range(count):
+            n = 46 + 226 * ((k + 0.6) / count) ** 1.25 * rng.uniform(0.85, 1.1)
+            x = 28 + step * k
+            c = mix(hue, (255, 240, 200), 0.3 * k / count)
+            stage.rect(x + 4, base - n, step - 8, n, stage.tone(c, 0, 0.25))
+            stage.rect(x + 4 if stage.side < 0 else x + step * 0.6, base - n, step * 0.3, n, stage.tone(mix(c, (255, 255, 255), 0.3), 0, 0.25))
+            tops.append((x + step / 2, base - n - 34 + rng.uniform(-6, 6)))
+        red = (236, 64, 72) if hue[0] < 200 else (40, 90, 160)
+        last, before = tops[-1], tops[-2]
+        tip = (min(WIDTH - 16, last[0] + 12), last[1] - 26)
+        stage.line([*tops, tip], stage.tone(red, 0, 0.4), 6)
+        for x, y in tops:
+            stage.disc(x, y, 5.5, stage.tone((255, 255, 255), 0, 0.4))
+        a = math.atan2(tip[1] - before[1], tip[0] - before[0])
+        stage.shape([(tip[0] + 20 * math.cos(a), tip[1] + 20 * math.sin(a)), (tip[0] + 12 * math.cos(a + 1.9), tip[1] + 12 * math.sin(a + 1.9)), (tip[0] + 12 * math.cos(a - 1.9), tip[1] + 12 * math.sin(a - 1.9))], stage.tone(red, 0, 0.4))
 
 
 def coins(stage: Stage) -> None:
@@ -62,18 +63,19 @@ def coins(stage: Stage) -> None:
     edge, face = stage.tone(scale(GOLD, (0.78, 0.7, 0.6)), 0, 0.15), stage.tone(GOLD, 0, 0.2)
     light, dark = stage.tone((255, 230, 140), 0, 0.25), stage.tone((150, 100, 30), 0, 0.1)
     spots = [(-84, -14, 5), (0, -16, 12), (84, -14, 8), (-44, 10, 3), (42, 12, 5)]
-    for dx, dy, k in spots:
-        x, y = WIDTH / 2 + dx, base + dy
-        n = max(2, k + rng.randint(-2, 3))
-        stage.shadow(x, y + 8, 46, 11)
-        for i in range(n):
-            yy, xx = y - i * 13, x + rng.uniform(-2.5, 2.5)
-            stage.oval(xx, yy + 5, 38, 13, edge)
-            stage.rect(xx - 38, yy - 5, 76, 10, edge)
-            stage.oval(xx, yy - 5, 38, 13, face)
-            stage.line([(xx - 37, yy + 6), (xx - 20, yy + 15), (xx + 20, yy + 15), (xx + 37, yy + 6)], dark, 1.0, 0.5, smooth=True)
-        stage.oval(xx, yy - 5, 28, 8.5, light)
-        stage.oval(xx, yy - 5, 24, 7, face)
+    with stage.rimmed():
+        for dx, dy, k in spots:
+            x, y = WIDTH / 2 + dx, base + dy
+            n = max(2, k + rng.randint(-2, 3))
+            stage.shadow(x, y + 8, 46, 11)
+            for i in range(n):
+                yy, xx = y - i * 13, x + rng.uniform(-2.5, 2.5)
+                stage.oval(xx, yy + 5, 38, 13, edge)
+                stage.rect(xx - 38, yy - 5, 76, 10, edge)
+                stage.oval(xx, yy - 5, 38, 13, face)
+                stage.line([(xx - 37, yy + 6), (xx - 20, yy + 15), (xx + 20, yy + 15), (xx + 37, yy + 6)], dark, 1.0, 0.5, smooth=True)
+            stage.oval(xx, yy - 5, 28, 8.5, light)
+            stage.oval(xx, yy - 5, 24, 7, face)
     for _ in range(rng.randint(0, 2)):
         x, y, r = rng.uniform(60, WIDTH - 60), rng.uniform(130, 250), rng.uniform(18, 26)
         stage.disc(x, y, r, edge)
@@ -85,19 +87,19 @@ def coins(stage: Stage) -> None:
 def network(stage: Stage) -> None:
     rng, light = stage.rng, stage.light
     draw_sky(stage, orb=False)
-    stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, (8, 16, 40), 0.35), (1.0, (8, 16, 40), 0.6))))
+    stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, (8, 16, 40), 0.2), (1.0, (8, 16, 40), 0.45))))
     nodes = []
     for i in range(6):
         for j in range(4):
             nodes.append(((j + 0.5 + rng.uniform(-0.32, 0.32)) * WIDTH / 4, (i + 0.5 + rng.uniform(-0.32, 0.32)) * HEIGHT / 6))
-    hue: Rgb = mix(rng.choice(((90, 220, 255), (130, 255, 190), (255, 190, 90))), light.low, 0.2)
+    hue: Rgb = mix(rng.choice(((120, 230, 255), (150, 255, 200), (255, 206, 110))), light.low, 0.2)
     for i, a in enumerate(nodes):
         near = sorted(range(len(nodes)), key=lambda k: (nodes[k][0] - a[0]) ** 2 + (nodes[k][1] - a[1]) ** 2)[1:4]
         for k in near:
             if k > i or rng.random() < 0.4:
-                stage.line([a, nodes[k]], hue, 2.0, 0.6)
+                stage.line([a, nodes[k]], hue, 3.0, 0.75)
     for k, (x, y) in enumerate(nodes):
-        r = rng.uniform(12, 17) if k % 7 == 3 else rng.uniform(5, 9)
+        r = rng.uniform(15, 20) if k % 5 == 3 else rng.uniform(7, 10)
         stage.halo(x, y, r * 3.4, hue, 0.8)
         stage.disc(x, y, r, hue)
         stage.disc(x, y, r * 0.55, (250, 255, 255))
@@ -168,12 +170,13 @@ def heart(stage: Stage) -> None:
         return path
 
     stage.halo(x, y, 210, mix(red, (255, 160, 150), 0.5), 0.6)
-    stage.fill(outline(1.0), stage.tone(scale(red, (0.72, 0.7, 0.75)), 0, 0.3))
-    stage.canvas.save()
-    stage.canvas.translate(stage.side * 5, -5)
-    stage.fill(outline(0.91), stage.tone(red, 0, 0.35))
-    stage.canvas.restore()
-    stage.fill(curve([(x - n * 0.6, y - n * 0.12), (x - n * 0.5, y - n * 0.5), (x - n * 0.22, y - n * 0.54), (x - n * 0.42, y - n * 0.3)]), (255, 230, 232), 0.7)
+    with stage.rimmed():
+        stage.fill(outline(1.0), stage.tone(scale(red, (0.72, 0.7, 0.75)), 0, 0.3))
+        stage.canvas.save()
+        stage.canvas.translate(stage.side * 5, -5)
+        stage.fill(outline(0.91), stage.tone(red, 0, 0.35))
+        stage.canvas.restore()
+        stage.fill(curve([(x - n * 0.6, y - n * 0.12), (x - n * 0.5, y - n * 0.5), (x - n * 0.22, y - n * 0.54), (x - n * 0.42, y - n * 0.3)]), (255, 230, 232), 0.7)
     for _ in range(rng.randint(2, 6)):
         stage.disc(rng.uniform(20, WIDTH - 20), rng.uniform(60, HEIGHT - 150), rng.uniform(2, 6), mix(red, (255, 220, 220), 0.5), 0.7)
 
@@ -185,20 +188,22 @@ def clock(stage: Stage) -> None:
     x, y, r = WIDTH / 2 + rng.uniform(-8, 8), HEIGHT * rng.uniform(0.48, 0.54), rng.uniform(100, 114)
     rim: Rgb = rng.choice(((176, 60, 52), (56, 70, 96), (190, 146, 70)))
     stage.shadow(x, HEIGHT - 80, 90, 12)
-    for s in (-1, 1):
-        stage.line([(x + s * r * 0.6, y + r * 0.7), (x + s * r * 0.75, HEIGHT - 76)], stage.tone(scale(rim, (0.7, 0.7, 0.7)), 0, 0.1), 12)
-        stage.oval(x + s * r * 0.6, y - r * 1.02, r * 0.3, r * 0.22, stage.tone(mix(rim, (255, 220, 160), 0.3), 0, 0.15))
-    stage.disc(x, y, r, stage.tone(rim, 0, 0.15))
-    stage.disc(x, y, r * 0.86, stage.tone((250, 246, 234), 0, 0.3))
-    ink = stage.tone((48, 44, 54))
-    for k in range(12):
-        a = math.tau * k / 12
-        q = 0.66 if k % 3 == 0 else 0.72
-        stage.line([(x + math.sin(a) * r * q, y - math.cos(a) * r * q), (x + math.sin(a) * r * 0.79, y - math.cos(a) * r * 0.79)], ink, 5 if k % 3 == 0 else 3)
-    hour, minute = rng.uniform(0, math.tau), rng.uniform(0, math.tau)
-    stage.line([(x, y), (x + math.sin(hour) * r * 0.42, y - math.cos(hour) * r * 0.42)], ink, 8)
-    stage.line([(x, y), (x + math.sin(minute) * r * 0.64, y - math.cos(minute) * r * 0.64)], ink, 5)
-    stage.disc(x, y, 7, stage.tone(rim, 0, 0.2))
+    stage.backlight(x, y, 220)
+    with stage.rimmed():
+        for s in (-1, 1):
+            stage.line([(x + s * r * 0.6, y + r * 0.7), (x + s * r * 0.75, HEIGHT - 76)], stage.tone(scale(rim, (0.7, 0.7, 0.7)), 0, 0.1), 12)
+            stage.oval(x + s * r * 0.6, y - r * 1.02, r * 0.3, r * 0.22, stage.tone(mix(rim, (255, 220, 160), 0.3), 0, 0.15))
+        stage.disc(x, y, r, stage.tone(rim, 0, 0.15))
+        stage.disc(x, y, r * 0.86, stage.tone((250, 246, 234), 0, 0.3))
+        ink = stage.tone((48, 44, 54))
+        for k in range(12):
+            a = math.tau * k / 12
+            q = 0.66 if k % 3 == 0 else 0.72
+            stage.line([(x + math.sin(a) * r * q, y - math.cos(a) * r * q), (x + math.sin(a) * r * 0.79, y - math.cos(a) * r * 0.79)], ink, 5 if k % 3 == 0 else 3)
+        hour, minute = rng.uniform(0, math.tau), rng.uniform(0, math.tau)
+        stage.line([(x, y), (x + math.sin(hour) * r * 0.42, y - math.cos(hour) * r * 0.42)], ink, 8)
+        stage.line([(x, y), (x + math.sin(minute) * r * 0.64, y - math.cos(minute) * r * 0.64)], ink, 5)
+        stage.disc(x, y, 7, stage.tone(rim, 0, 0.2))
 
 
 def abstract_waves(stage: Stage) -> None:

@@ -41,8 +41,8 @@ def desert(stage: Stage) -> None:
             far = max(crest, key=lambda p: p[0] * s)
             ordered = sorted(crest, key=lambda p: p[0] * s)
             stage.shape([peak, *ordered, (far[0], far[1] + 60), (peak[0] + s * 36, peak[1] + 46), (peak[0] + s * 6, peak[1] + 18)], stage.tone(scale(sand, (0.62, 0.52, 0.5)), depth), 0.75)
-    if rng.random() < 0.6:
-        x, y, n = rng.uniform(50, WIDTH - 50), HEIGHT - rng.uniform(50, 90), rng.uniform(60, 95)
+    if rng.random() < 0.75:
+        x, y, n = rng.uniform(50, WIDTH - 50), HEIGHT - rng.uniform(50, 90), rng.uniform(90, 130)
         green = stage.tone((70, 122, 74))
         ground_shadow(stage, x, y, n * 0.4)
         stage.line([(x, y), (x, y - n)], green, n * 0.15)
@@ -92,7 +92,7 @@ def flower_field(stage: Stage) -> None:
     blossoms(stage, low, 150, petal)
     spots = sorted(((rng.uniform(0, WIDTH), low + (HEIGHT + 30 - low) * (0.3 + 0.7 * rng.random())) for _ in range(30)), key=lambda p: p[1])
     for x, y in spots:
-        n = 6 + 26 * ((y - low) / (HEIGHT - low)) ** 1.3
+        n = 9 + 30 * ((y - low) / (HEIGHT - low)) ** 1.2
         stem = stage.tone((54, 116, 52))
         stage.line([(x, y), (x, y + n * 2.2)], stem, max(1.0, n * 0.13))
         stage.oval(x + n * 0.4, y + n * 1.4, n * 0.42, n * 0.15, stem)
@@ -111,7 +111,9 @@ def single_tree(stage: Stage) -> None:
     y = stage.height_at(top, x) + 8
     ground_shadow(stage, x, y + 4, 90)
     leaf = rng.choice(((84, 140, 60), (84, 140, 60), (206, 110, 44), (224, 140, 168)))
-    leafy(stage, x, y, rng.uniform(235, 285), leaf)
+    stage.backlight(x, y - 160, 190)
+    with stage.rimmed():
+        leafy(stage, x, y, rng.uniform(235, 285), leaf)
     grass(stage, HEIGHT - 80, 30)
 
 
@@ -172,20 +174,30 @@ def cave(stage: Stage) -> None:
     draw_sky(stage)
     rng, h = stage.rng, stage.horizon
     distance(stage)
-    near_ground(stage, GREEN, 170)
+    near_ground(stage, GREEN, 150)
+    stage.backlight(WIDTH / 2, h - 20, 230)
+    x = WIDTH / 2 + rng.uniform(-12, 12)
     for k in range(3):
-        tone = stage.tone(((86, 78, 82), (58, 52, 60), (34, 30, 38))[k])
-        rx, ry = (108, 92, 118)[k] + 8 * (2 - k), (176, 196, 216)[k]
-        cx, cy = WIDTH / 2, h + 20
-        rx = (96, 112, 130)[k]
-        hole = [(cx + rx * math.cos(a) * rng.uniform(0.9, 1.05), cy + ry * math.sin(a) * rng.uniform(0.92, 1.05)) for a in (i * math.tau / 16 for i in range(16))]
-        rock = skia.Path()
-        rock.addRect(skia.Rect.MakeWH(WIDTH, HEIGHT))
-        rock.addPath(curve(hole))
-        rock.setFillType(skia.PathFillType.kEvenOdd)
-        stage.fill(rock, tone)
-    dark = stage.tone((26, 22, 30))
-    for _ in range(8):
-        x, n = rng.uniform(0, WIDTH), rng.uniform(40, 110)
-        stage.shape([(x - 12, -2), (x + 12, -2), (x + rng.uniform(-3, 3), n)], dark)
-    stage.land(stage.ridge(HEIGHT - 30, 34, 5), stage.tone((44, 40, 48)), dark)
+        rock = ((132, 112, 104), (96, 82, 84), (64, 56, 64))[k]
+        half, top, foot = (78, 100, 124)[k], (118, 84, 48)[k], HEIGHT - (96, 62, 26)[k]
+        arch = []
+        for i in range(23):
+            a = math.pi * i / 22
+            q = rng.uniform(0.9, 1.06)
+            arch.append((x - half * math.copysign(abs(math.cos(a)) ** 0.6, math.cos(a)) * q, foot - (foot - top) * math.sin(a) ** 0.7 * q))
+        wall = skia.Path()
+        wall.addRect(skia.Rect.MakeWH(WIDTH, HEIGHT))
+        wall.addPath(polygon(arch))
+        wall.setFillType(skia.PathFillType.kEvenOdd)
+        stage.ramp(wall, 0, HEIGHT, stage.tone(scale(rock, (0.7, 0.7, 0.75))), stage.tone(rock))
+        for i in range(5, 18):
+            if rng.random() < 0.6:
+                px, py = arch[i]
+                n = rng.uniform(18, 52) * (1 if k < 2 else 1.3)
+                stage.shape([(px - 9, py - 10), (px + 9, py - 10), (px + rng.uniform(-2, 2), py + n)], stage.tone(scale(rock, (0.82, 0.82, 0.86))))
+    floor = stage.ridge(HEIGHT - 20, 26, 5)
+    stage.land(floor, stage.tone((84, 74, 80)), stage.tone((48, 42, 50)))
+    for s in (-1, 1):
+        for _ in range(3):
+            px, n = WIDTH / 2 + s * rng.uniform(84, 136), rng.uniform(36, 84)
+            stage.shape([(px - 12, HEIGHT - 16), (px + 12, HEIGHT - 16), (px + rng.uniform(-2, 2), HEIGHT - 16 - n)], stage.tone((104, 90, 92)))

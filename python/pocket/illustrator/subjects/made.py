@@ -9,8 +9,9 @@ import skia
 
 from ..light import Rgb, mix, scale
 from ..sky import draw_sky, puff
-from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon
+from ..stage import HEIGHT, WIDTH, Stage, colour, curve, gradient, polygon
 from ..terrain import distance, grass, hills, leafy, path_to, peaks, pine
+from ..weather import draw_weather
 
 LAMP: Rgb = (255, 212, 122)
 
@@ -45,17 +46,17 @@ def _tower(stage: Stage, x: float, y: float, w: float, bottom: float, rgb: Rgb, 
 def city(stage: Stage) -> None:
     draw_sky(stage)
     rng, h = stage.rng, stage.horizon
-    hues: tuple[Rgb, ...] = ((126, 140, 168), (150, 150, 164), (172, 150, 138), (110, 128, 156))
+    hues: tuple[Rgb, ...] = ((112, 136, 184), (160, 160, 178), (196, 158, 134), (92, 120, 164))
     for k in range(3):
-        depth = (0.72, 0.4, 0.1)[k]
+        depth = (0.8, 0.42, 0.02)[k]
         base = h + (20, 50, HEIGHT - h)[k]
         x = -10.0
         while x < WIDTH:
-            w = rng.uniform(26, 44) * (0.8, 1.0, 1.25)[k]
+            w = rng.uniform(34, 54) * (0.8, 1.0, 1.25)[k]
             shape = math.sin(math.pi * min(1.0, max(0.0, (x + w / 2) / WIDTH)))
-            tall = (130, 150, 96)[k] * rng.uniform(0.4, 1.0) + (70, 60, 20)[k] * shape
+            tall = (130, 160, 100)[k] * rng.uniform(0.4, 1.0) + (90, 90, 10)[k] * shape
             y = (h + 40, h + 60, h + 110)[k] - tall
-            _tower(stage, x, y, w, HEIGHT, stage.pick(*hues), depth, (0, 6.5, 9.0)[k])
+            _tower(stage, x, y, w, HEIGHT, stage.pick(*hues), depth, (0, 10.0, 13.0)[k])
             if k == 1 and rng.random() < 0.2:
                 stage.shape([(x + w * 0.2, y), (x + w * 0.5, y - 44), (x + w * 0.8, y)], stage.tone(hues[0], depth))
             x += w + rng.uniform(-3, 3)
@@ -245,10 +246,7 @@ def _window(stage: Stage, x: float, y: float, w: float, n: float) -> None:
     hills(stage, y + n * 0.92, n * 0.14, (84, 134, 84), 0.2, 2, 2)
     canvas.restore()
     stage.horizon = horizon
-    if stage.weather in ("rain", "storm", "snow"):
-        from ..weather import draw_weather
-
-        draw_weather(stage)
+    draw_weather(stage)
     canvas.restore()
     frame = stage.tone((246, 242, 234), 0, 0.1)
     for px, py, pw, ph in ((x - 6, y - 6, w + 12, 7), (x - 10, y + n - 1, w + 20, 9), (x - 6, y - 6, 7, n + 12), (x + w - 1, y - 6, 7, n + 12), (x + w / 2 - 2.5, y, 5, n), (x, y + n * 0.45, w, 5)):
@@ -267,7 +265,7 @@ def room(stage: Stage) -> None:
     wall: Rgb = rng.choice(((206, 190, 172), (150, 174, 176), (196, 160, 150), (140, 150, 180)))
     line = HEIGHT - 128
     _interior(stage, wall, (150, 104, 72), line)
-    x, y, w, n = WIDTH / 2 - 66 + rng.uniform(-20, 20), 92.0, 132.0, 196.0
+    x, y, w, n = WIDTH / 2 - 84 + rng.uniform(-10, 10), 72.0, 168.0, 226.0
     _window(stage, x, y, w, n)
     beam = polygon([(x, HEIGHT - 110), (x + w, HEIGHT - 110), (x + w + 50 * stage.side, HEIGHT), (x - 10 + 50 * stage.side, HEIGHT)])
     stage.fill(beam, stage.light.low, 0.25)
@@ -297,7 +295,7 @@ def desk(stage: Stage) -> None:
     rng = stage.rng
     wall: Rgb = rng.choice(((206, 196, 182), (150, 172, 184), (190, 168, 156)))
     _interior(stage, wall, (120, 96, 80), HEIGHT - 60)
-    _window(stage, WIDTH / 2 - 90, 60, 180, 170)
+    _window(stage, WIDTH / 2 - 108, 44, 216, 208)
     y = HEIGHT - 150
     wood: Rgb = (176, 120, 76)
     stage.rect(14, y, WIDTH - 28, 15, stage.tone(wood, 0, 0.1), round=3)
@@ -321,10 +319,32 @@ def desk(stage: Stage) -> None:
         stage.rect(WIDTH - 106 + 2 * (k % 2), y - 8 - 8 * k, 36, 7, stage.tone(((200, 80, 70), (70, 120, 160), (230, 180, 80), (90, 140, 100))[k], 0, 0.1))
 
 
+def _arched_window(stage: Stage, x: float, y: float, w: float, n: float) -> None:
+    """A tall window with a round top between shelves; the light of the day comes through it."""
+    arch = skia.Path()
+    arch.addRoundRect(skia.Rect.MakeXYWH(x - w / 2, y, w, n + w), w / 2, w / 2)
+    stage.canvas.save()
+    stage.canvas.clipRect(skia.Rect.MakeXYWH(0, 0, WIDTH, y + n))
+    stage.canvas.save()
+    stage.canvas.clipPath(arch, True)
+    horizon, stage.horizon = stage.horizon, y + n * 0.8
+    draw_sky(stage)
+    hills(stage, y + n * 0.92, n * 0.2, (90, 140, 100), 0.4, 3, 2)
+    stage.horizon = horizon
+    stage.canvas.restore()
+    frame = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=9)
+    frame.setColor(colour(stage.tone((226, 206, 170), 0, 0.15)))
+    stage.canvas.drawPath(arch, frame)
+    stage.canvas.restore()
+    bar = stage.tone((226, 206, 170), 0, 0.15)
+    for px, py, pw, ph in ((x - 2, y, 4, n), (x - w / 2, y + n * 0.36, w, 4), (x - w / 2, y + n * 0.68, w, 4), (x - w / 2 - 10, y + n - 5, w + 20, 11)):
+        stage.rect(px, py, pw, ph, bar)
+
+
 def library(stage: Stage) -> None:
     rng = stage.rng
     wood: Rgb = (118, 76, 48)
-    glow = 0.2
+    glow = 0.12
     stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, stage.tone(scale(wood, (0.5, 0.5, 0.5)), 0, glow), 1), (1.0, stage.tone(scale(wood, (0.35, 0.35, 0.35)), 0, glow), 1))))
     hues: tuple[Rgb, ...] = ((170, 56, 50), (44, 86, 120), (58, 110, 78), (206, 158, 74), (120, 70, 110), (220, 204, 172), (90, 60, 50))
     shelf = 68
@@ -341,13 +361,16 @@ def library(stage: Stage) -> None:
             stage.rect(x, base - n + 8, w - 1, 3, stage.tone(mix(rgb, (255, 230, 160), 0.5), 0, glow))
             x += w
         stage.rect(0, base, WIDTH, 9, stage.tone(wood, 0, glow))
+    _arched_window(stage, WIDTH / 2 + rng.uniform(-14, 14), 30, 112, 218)
     for x in (0, WIDTH - 9):
         stage.rect(x, 0, 9, HEIGHT, stage.tone(scale(wood, (1.1, 1.1, 1.1)), 0, glow))
-    lx = rng.uniform(80, 190)
+    lx = rng.choice((46.0, 206.0)) + rng.uniform(-8, 8)
     rail = stage.tone((190, 138, 84), 0, glow)
     for dx in (-20, 20):
         stage.line([(lx + dx, HEIGHT), (lx + dx + 22, 40)], rail, 6)
     for k in range(9):
         t = k / 9
         stage.line([(lx - 20 + 22 * t, HEIGHT - 472 * t), (lx + 20 + 22 * t, HEIGHT - 472 * t)], rail, 5)
-    stage.halo(WIDTH * 0.5, 120, 260, mix(LAMP, stage.light.low, 0.5), 0.45)
+    stage.halo(WIDTH * 0.5, 200, 300, mix(LAMP, stage.light.low, 0.7), 0.5)
+    beam = polygon([(WIDTH / 2 - 50, 250), (WIDTH / 2 + 50, 250), (WIDTH / 2 + 120 - 60 * stage.side, HEIGHT), (WIDTH / 2 - 120 - 60 * stage.side, HEIGHT)])
+    stage.fill(beam, mix(stage.light.low, (255, 255, 255), 0.3), 0.22)

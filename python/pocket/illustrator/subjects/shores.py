@@ -6,7 +6,7 @@ import math
 
 import skia
 
-from ..light import mix, scale
+from ..light import Rgb, mix, scale
 from ..sky import draw_sky, puff
 from ..stage import HEIGHT, WIDTH, Stage, curve, gradient, polygon
 from ..terrain import SAND, WOOD, grass, hills, leafy, palm, peaks, pine, water
@@ -35,9 +35,9 @@ def sea(stage: Stage) -> None:
     draw_sky(stage)
     rng, h = stage.rng, stage.horizon
     water(stage, h, rgb=(36, 112, 160), ripples=70)
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         _boat(stage, rng.uniform(60, WIDTH - 60), h + rng.uniform(20, 50), rng.uniform(28, 46))
-    rough = {"storm": 30.0, "rain": 16.0}.get(stage.weather, 9.0)
+    rough = {"storm": 34.0, "rain": 24.0}.get(stage.weather, 18.0)
     for k in range(3):
         _swell(stage, h + 100 + 44 * k, rough * (0.7 + 0.35 * k), 0.1 * (2 - k))
 
@@ -199,8 +199,9 @@ def harbour(stage: Stage) -> None:
         if rng.random() < stage.light.lit:
             stage.rect(x + w * 0.35, h - n * 0.6, 6, 8, (255, 214, 120))
     water(stage, h, rgb=(40, 110, 146), ripples=60)
+    odd = rng.randint(0, 1)
     for k in range(4):
-        _boat(stage, rng.uniform(30, WIDTH - 30), h + 36 + 38 * k, 42 + 20 * k)
+        _boat(stage, WIDTH * (0.28 + 0.44 * ((k + odd) % 2)) + rng.uniform(-24, 24), h + 40 + 38 * k, 64 + 22 * k)
     for k in range(6):
         y = HEIGHT - 66 + 13 * k
         stage.rect(-4, y, 120 + 9 * k, 11, stage.tone(scale(WOOD, (1.2 - 0.05 * k,) * 3)))
@@ -241,8 +242,8 @@ def bridge(stage: Stage) -> None:
 
 def underwater(stage: Stage) -> None:
     rng, light = stage.rng, stage.light
-    top = mix(stage.tone((110, 214, 226)), light.low, 0.22)
-    stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, top, 1), (0.5, stage.tone((26, 122, 170)), 1), (1.0, stage.tone((8, 44, 92)), 1))))
+    top = mix(stage.tone((110, 214, 226)), light.low, 0.45)
+    stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, top, 1), (0.5, mix(stage.tone((26, 122, 170)), light.mid, 0.25), 1), (1.0, mix(stage.tone((14, 62, 112)), light.top, 0.2), 1))))
     for _ in range(6):
         x, w, lean = rng.uniform(-30, WIDTH), rng.uniform(14, 40), rng.uniform(20, 90)
         ray = polygon([(x, -5), (x + w, -5), (x + w * 2.2 + lean, 380), (x + lean - w, 380)])
@@ -286,17 +287,34 @@ def whale(stage: Stage) -> None:
     rng, h = stage.rng, stage.horizon
     water(stage, h, rgb=(34, 104, 150), ripples=60)
     s = rng.choice((-1, 1))
-    x, y = WIDTH / 2 + rng.uniform(-16, 16), h + 84
-    hide = (58, 78, 104)
-    back = curve([(x - s * 30, y + 10), (x - s * 40, y - 70), (x - s * 6, y - 172), (x + s * 46, y - 206), (x + s * 70, y - 176), (x + s * 66, y - 96), (x + s * 62, y + 10)])
-    stage.ramp(back, y - 206, y, stage.tone(mix(hide, (200, 220, 240), 0.15)), stage.tone(scale(hide, (0.7, 0.7, 0.75))))
-    stage.fill(curve([(x + s * 64, y + 8), (x + s * 70, y - 90), (x + s * 66, y - 170), (x + s * 44, y - 150), (x + s * 24, y - 70), (x + s * 30, y + 8)]), stage.tone((206, 214, 222)))
-    for k in range(4):
-        stage.line([(x + s * (34 + 6 * k), y + 6), (x + s * (36 + 7 * k), y - 80), (x + s * (50 + 4 * k), y - 140)], stage.tone((150, 164, 182)), 1.6, smooth=True)
-    stage.fill(curve([(x - s * 14, y - 50), (x - s * 94, y - 90), (x - s * 104, y - 70), (x - s * 30, y - 16)]), stage.tone(scale(hide, (0.85, 0.85, 0.9))))
-    stage.disc(x + s * 30, y - 128, 3.2, stage.tone((16, 18, 24)))
-    for _ in range(22):
-        puff(stage, x + s * 16 + rng.uniform(-84, 84), y + rng.uniform(-14, 14), rng.uniform(7, 18), stage.tone((244, 250, 252)), 0.75)
-    for _ in range(24):
-        stage.disc(x + rng.uniform(-110, 120), y - rng.uniform(0, 90), rng.uniform(1, 2.6), stage.tone((244, 250, 252)), 0.8)
-    _swell(stage, h + 150, 12, 0.0)
+    x, y, n = WIDTH / 2 - s * rng.uniform(6, 22), h + 66, rng.uniform(1.0, 1.12)
+    hide: Rgb = rng.choice(((74, 112, 168), (92, 118, 148), (70, 128, 160)))
+
+    def at(*points: tuple[float, float]) -> list[tuple[float, float]]:
+        return [(x + s * n * a, y - n * b) for a, b in points]
+
+    stage.backlight(x, y - 70, 210)
+    with stage.rimmed():
+        tail = stage.tone(scale(hide, (0.86, 0.86, 0.9)))
+        stage.fill(curve(at((-52, 0), (-86, 70), (-92, 118), (-80, 122), (-66, 70), (-14, 20))), tail)
+        stage.fill(curve(at((-86, 112), (-128, 128), (-146, 158), (-112, 152), (-88, 122))), tail)
+        stage.fill(curve(at((-86, 112), (-56, 132), (-40, 164), (-70, 156), (-90, 122))), tail)
+        back = curve(at((-84, -14), (-76, 34), (-30, 92), (44, 108), (104, 84), (124, 36), (112, -14)))
+        stage.ramp(back, y - n * 108, y, stage.tone(mix(hide, (220, 235, 250), 0.25)), stage.tone(scale(hide, (0.8, 0.82, 0.88))))
+        belly = curve(at((-30, -14), (-4, 24), (50, 34), (118, 40), (116, 10), (108, -14)))
+        stage.fill(belly, stage.tone((228, 236, 242)))
+        for k in range(4):
+            stage.line(at((10 + 6 * k, -6), (40 + 5 * k, 8 + 7 * k), (112, 12 + 7 * k)), stage.tone((150, 168, 190)), 1.6, smooth=True)
+        stage.disc(*at((84, 56))[0], 5 * n, stage.tone((250, 252, 255)))
+        stage.disc(*at((85, 56))[0], 3 * n, (16, 18, 24))
+        stage.fill(curve(at((10, 16), (-4, -14), (-30, -26), (-14, 10))), stage.tone(scale(hide, (0.72, 0.72, 0.78))))
+    spray = stage.tone((240, 250, 255), 0, 0.4)
+    top = at((52, 104))[0]
+    for k in range(-3, 4):
+        stage.line([top, (top[0] + 8 * k, top[1] - 62 * n + 4 * abs(k)), (top[0] + 21 * k, top[1] - 74 * n + 15 * abs(k))], spray, 4.5, 0.85, smooth=True)
+    for k in range(-3, 4):
+        stage.disc(top[0] + 22 * k, top[1] - 66 * n + 16 * abs(k), 4.5, spray, 0.9)
+    for _ in range(20):
+        puff(stage, x + rng.uniform(-104, 124), y + 12 + rng.uniform(-6, 10), rng.uniform(8, 16), stage.tone((244, 250, 252)), 0.8)
+    _swell(stage, y + 66, 14, 0.0)
+    _swell(stage, y + 116, 18, 0.0)

@@ -16,10 +16,10 @@ def _void(stage: Stage) -> None:
     """Black sky with a nebula in the colours of the light."""
     light, rng = stage.light, stage.rng
     b = stage.bright()
-    top, low = mix((6, 8, 24), light.top, 0.18 + 0.22 * b), mix((14, 10, 34), light.low, 0.12 + 0.22 * b)
+    top, low = mix((10, 12, 40), light.top, 0.35 + 0.25 * b), mix((20, 14, 50), light.low, 0.26 + 0.26 * b)
     stage.canvas.drawPaint(gradient((0, 0), (0, HEIGHT), ((0.0, top, 1), (1.0, low, 1))))
     for hue in (light.mid, light.low, light.haze):
-        stage.halo(rng.uniform(0, WIDTH), rng.uniform(60, HEIGHT - 60), rng.uniform(120, 220), mix(hue, (120, 80, 200), 0.3), 0.5)
+        stage.halo(rng.uniform(0, WIDTH), rng.uniform(60, HEIGHT - 60), rng.uniform(120, 220), mix(hue, (120, 80, 200), 0.15), 0.6)
     draw_stars(stage, 130, HEIGHT)
 
 
@@ -79,9 +79,9 @@ def moon_surface(stage: Stage) -> None:
     stage.side = rng.choice((-1.0, 1.0))
     _void(stage)
     h = stage.horizon + 10
-    _globe(stage, rng.uniform(70, WIDTH - 70), rng.uniform(100, 170), rng.uniform(38, 56), (60, 130, 210), False)
-    dust = mix((176, 176, 184), stage.light.low, 0.25)
-    lamp = 0.55 + 0.45 * stage.bright()
+    _globe(stage, rng.uniform(70, WIDTH - 70), rng.uniform(100, 170), rng.uniform(52, 68), (60, 130, 220), False)
+    dust = mix((190, 190, 198), stage.light.low, 0.42)
+    lamp = 0.62 + 0.38 * stage.bright()
 
     def lit(rgb: Rgb) -> Rgb:
         return scale(rgb, (lamp, lamp, lamp))
@@ -136,12 +136,22 @@ def birds(stage: Stage) -> None:
         hills(stage, HEIGHT - 100, 50, (84, 124, 84), 0.1, 2, 2)
     else:
         water(stage, h + 30, ripples=50)
-    ink = stage.tone(rng.choice(((40, 44, 60), (246, 246, 248))))
-    shade = mix(ink, (40, 44, 60), 0.3)
-    spots = [(WIDTH / 2 + rng.uniform(-40, 40), rng.uniform(170, 240), rng.uniform(50, 64))]
-    spots += [(rng.uniform(24, WIDTH - 24), rng.uniform(60, h + 10), rng.uniform(12, 26)) for _ in range(rng.randint(7, 12))]
-    for x, y, n in spots:
-        lift = rng.uniform(0.3, 0.75)
-        for s in (-1, 1):
-            stage.fill(curve([(x, y + n * 0.06), (x + s * n * 0.42, y - n * lift), (x + s * n * 1.05, y - n * lift * 0.72), (x + s * n * 0.55, y - n * lift * 0.42), (x + s * n * 0.14, y + n * 0.14)]), ink if s == stage.side else shade)
-        stage.fill(curve([(x - n * 0.34, y + n * 0.1), (x, y - n * 0.08), (x + n * 0.34, y + n * 0.02), (x + n * 0.42, y + n * 0.06), (x, y + n * 0.2)]), shade)
+    ink, shade = stage.tone((250, 250, 252), 0, 0.35), stage.tone((96, 104, 128), 0, 0.1)
+    spots = [(WIDTH / 2 + rng.uniform(-30, 30), rng.uniform(170, 230), rng.uniform(78, 92))]
+    spots += [(rng.uniform(34, WIDTH - 34), rng.uniform(60, h - 10), rng.uniform(22, 40)) for _ in range(rng.randint(6, 9))]
+    stage.backlight(WIDTH / 2, 220, 220)
+    with stage.rimmed(0.8):
+        for x, y, n in spots:
+            _gull(stage, x, y, n, rng.uniform(0.3, 0.6), rng.choice((-1, 1)), ink, shade)
+
+
+def _gull(stage: Stage, x: float, y: float, n: float, lift: float, s: int, ink: Rgb, shade: Rgb) -> None:
+    """A bird with both wings spread, bent at the wrist."""
+    for w in (-s, s):
+        wing = curve([(x - w * n * 0.1, y + n * 0.02), (x + w * n * 0.2, y - n * lift * 0.9), (x + w * n * 0.52, y - n * lift * 1.1), (x + w * n * 1.15, y - n * lift * 0.1), (x + w * n * 0.6, y - n * lift * 0.55), (x + w * n * 0.16, y + n * 0.16)])
+        stage.fill(wing, ink if w == s else mix(ink, shade, 0.45))
+        tip = [(x + w * n * 0.66, y - n * lift * 0.78), (x + w * n * 1.02, y - n * lift * 0.2), (x + w * n * 0.68, y - n * lift * 0.56)]
+        stage.shape(tip, shade)
+    stage.fill(curve([(x - s * n * 0.5, y + n * 0.16), (x - s * n * 0.1, y - n * 0.08), (x + s * n * 0.24, y - n * 0.1), (x + s * n * 0.36, y + n * 0.02), (x + s * n * 0.1, y + n * 0.17)]), ink)
+    stage.shape([(x + s * n * 0.33, y - n * 0.04), (x + s * n * 0.46, y + n * 0.03), (x + s * n * 0.32, y + n * 0.05)], stage.tone((246, 176, 56), 0, 0.3))
+    stage.shape([(x - s * n * 0.3, y + n * 0.06), (x - s * n * 0.56, y + n * 0.04), (x - s * n * 0.5, y + n * 0.18)], shade)
