@@ -142,7 +142,8 @@ def train_classifier(data: Path, work: Path, minutes: float, threads: int) -> Cl
         picks = learned[torch.randint(0, len(learned), (64,))]
         seen = pictures[picks].float()
         seen = torch.roll(seen, (int(torch.randint(-3, 4, ())), int(torch.randint(-3, 4, ()))), (1, 2))
-        seen = (seen * (0.94 + 0.12 * torch.rand(64, 1, 1, 1)) + 5 * torch.randn(64, 1, 1, 3) + 4 * torch.randn(64, *SMALL, 3)).clamp(0, 255)
+        # No shift of colour: it is what tells one light from another.
+        seen = (seen + 4 * torch.randn(64, *SMALL, 3)).clamp(0, 255)
         with torch.autocast("cpu", torch.bfloat16):
             out = model(seen)
         loss = sum(F.cross_entropy(out[k].float(), truth[k][picks], label_smoothing=0.05) for k in KINDS)
