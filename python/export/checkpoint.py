@@ -98,6 +98,12 @@ class Checkpoint:
         return (networks.vae_encoder if part == "vae_encoder" else networks.vae_decoder)(module)
 
     @property
+    def overflows_in_halves(self) -> bool:
+        """SDXL's VAE as published; the ones of SD 1 and 2 do not, though diffusers assumes it of every VAE that does not say."""
+        config = config_of(self.vae)
+        return self.kind == "sdxl" and config.get("_class_name") == "AutoencoderKL" and config.get("force_upcast", True)
+
+    @property
     def factor(self) -> int:
         """Pixels to a latent, each way."""
         return networks.factor(self.hollow("vae_decoder"))

@@ -82,8 +82,7 @@ def one_part(source: Checkpoint, part: str, stage: Path, args: argparse.Namespac
     """The part, in float32 where 16 bits overflow, by the other exporter where the first fails; each said."""
     why = None
     dtypes = [args.dtype] if args.dtype != "float16" else ["float16", "float32"]
-    if args.dtype == "float16" and part.startswith("vae") and checkpoints.config_of(source.vae).get("force_upcast", "_class_name" not in ()) is True \
-            and source.kind == "sdxl":
+    if args.dtype == "float16" and part.startswith("vae") and source.overflows_in_halves:
         why, dtypes = "its configuration says force_upcast", ["float32"]
     exporters = ["legacy", "dynamo"] if args.exporter == "auto" else [args.exporter]
     failed: list[str] = []
@@ -113,9 +112,12 @@ def whole(source: Checkpoint, stage: Path, told: dict[str, Any], args: argparse.
     multiple = source.multiple * source.factor
     size = args.size or (2 * multiple, 3 * multiple)
     dtypes = {part: DTYPES[made["dtype"]] for part, made in told.items()}
-    with torch.no_grad():
-        theirs = proof.draw(source, source.folder, proof.of_torch(source, dtypes), size)
-        ours = proof.draw(source, stage, proof.of_onnx(stage), size)
+    try:
+        with torch.no_grad():
+            theirs = proof.draw(source, source.folder, proof.of_torch(source, dtypes), size)
+            ours = proof.draw(source, stage, proof.of_onnx(stage), size)
+    except Exception as error:  # anything may be wrong in a checkpoint's scheduler or tokenizers
+        raise Refused(f"the pipeline cannot be drawn: {type(error).__name__}: {error}; nothing was kept") from error
     allowed = proof.OF_PICTURES[args.dtype]
     errors = {"latents": proof.error([ours.latents], [theirs.latents]), "picture": proof.error([ours.picture], [theirs.picture])}
     say(f"pipeline, {proof.STEPS} steps of {size[0]}x{size[1]}: latents off by {errors['latents']:.1e}, picture by {errors['picture']:.1e}")

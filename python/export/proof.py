@@ -39,7 +39,7 @@ class Network:
 
     def __call__(self, given: dict[str, Any]) -> dict[str, torch.Tensor]:
         feed = {name: torch.as_tensor(given[name]).cpu() for name in self.takes}
-        feed = {name: (tensor if tensor.dtype == torch.int64 else tensor.float()) for name, tensor in feed.items()}
+        feed = {name: tensor.to(torch.int64 if "int64" in self.takes[name].type else torch.float32) for name, tensor in feed.items()}
         rows = max((len(tensor) for name, tensor in feed.items() if tensor.dim() and self.takes[name].shape[0] == 1), default=1)
         answers = [self.session.run(None, {name: self._row(name, tensor, row, rows).numpy() for name, tensor in feed.items()}) for row in range(rows)]
         return {name: torch.from_numpy(np.concatenate([answer[k] for answer in answers])) for k, name in enumerate(self.gives)}

@@ -1,5 +1,6 @@
 """What an exporter wrote, as one file or two: names as optimum has them, weights inside or in `model.onnx_data`."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def store(written: Path, target: Path, external: str, halve: bool) -> int:
         raise Refused(f"{target.name}: {total / 1e9:.1f} GB do not fit one ONNX file; leave --external-data at auto")
     target.mkdir(parents=True, exist_ok=True)
     casts = []
-    with (open(target / DATA, "wb") if outside else _nowhere()) as data:
+    with open(target / DATA if outside else os.devnull, "wb") as data:
         for tensor in model.graph.initializer:
             raw = _bytes(tensor, written.parent)
             if halve and (half := _bfloat16(tensor, raw)) is not None:
@@ -53,13 +54,6 @@ def store(written: Path, target: Path, external: str, halve: bool) -> int:
     onnx.save(model, target / "model.onnx")
     onnx.checker.check_model(str(target / "model.onnx"))
     return sum(file.stat().st_size for file in target.glob("model.onnx*"))
-
-
-class _nowhere:
-    def __enter__(self) -> "_nowhere":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def _rename(model: onnx.ModelProto) -> None:
