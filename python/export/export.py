@@ -18,6 +18,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import torch
+import transformers
 from contracts.networks import Inputs
 from contracts.tracing import Wrapped, traceable, write_config
 
@@ -213,6 +214,7 @@ def main(given: list[str] | None = None) -> int:
     args = arguments(sys.argv[1:] if given is None else given)
     for name in ("diffusers", "transformers", "torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
     try:
         export(args)
     except Refused as refused:

@@ -134,17 +134,24 @@ def draw(checkpoint: Checkpoint, small: Path, load: Loader, size: tuple[int, int
     return Drawn(kept[-1], np.asarray(picture))
 
 
+def _on_cpu(kind: type[Any]) -> type[Any]:
+    """The class, but tensors are sent to the processor, not to where networks without weights lie."""
+    here = property(lambda self: torch.device("cpu"))
+    return type(kind.__name__, (kind,), {"_execution_device": here, "device": here, "__module__": kind.__module__})
+
+
 def _pipeline(checkpoint: Checkpoint, small: Path, parts: OneAtATime, kept: list[np.ndarray]) -> Any:
     kind = getattr(diffusers, checkpoint.index["_class_name"])
-    here = property(lambda self: torch.device("cpu"))  # not where the hollow networks lie
-    kind = type(kind.__name__, (kind,), {"_execution_device": here, "device": here, "__module__": kind.__module__})
+    kind = _on_cpu(kind)
     given: dict[str, Any] = {}
     for part in checkpoint.parts:
         if part.startswith("vae"):
             continue
         given[part] = checkpoint.hollow(part)
+        given[part].__class__ = _on_cpu(type(given[part]))
         given[part].forward = lambda *args, part=part, **more: parts(part, *args, **more)
     vae = given["vae"] = checkpoint.hollow("vae_decoder")
+    vae.__class__ = _on_cpu(type(vae))
 
     def decode(latents: torch.Tensor, **more: Any) -> Any:
         kept.append(latents.numpy())
