@@ -25,6 +25,7 @@ import onnx
 import onnxruntime
 import torch
 
+import ldm_keys
 import pipelines
 import small_files
 import tiny
@@ -201,6 +202,15 @@ class Options(Case):
         source = WORK / "checkpoints/variant"
         pipelines.pipe("sd1", "StableDiffusionPipeline", None, {}).save_pretrained(source, variant="fp16")
         self.made(source, "--parts", "text_encoder,vae_decoder")
+
+    def test_single_file(self) -> None:
+        file, config = WORK / "single.safetensors", checkpoint("sd1")
+        ldm_keys.save(tiny.unet_sd1(), tiny.vae("sd"), tiny.text_encoder(16, 3, 1), file)
+        self.assertIn("--config", self.refused(file))
+        single, _, _ = self.made(file, "--config", str(config))
+        folder, _, _ = self.made(config)
+        for part in ("text_encoder", "unet", "vae_decoder"):
+            self.assertEqual((single / part / "model.onnx").read_bytes(), (folder / part / "model.onnx").read_bytes(), part)
 
     def test_sentence_pieces(self) -> None:
         from transformers import T5Tokenizer
