@@ -184,6 +184,9 @@ def unpack(file: Path, config: Path | None, target: Path) -> Path:
         pipe = getattr(diffusers, name).from_single_file(str(file), config=str(config), local_files_only=True, torch_dtype=torch.float32, **more)
     except Exception as error:  # diffusers raises whatever its converter stumbled over
         raise Refused(f"{file}: diffusers cannot read it as {name}: {type(error).__name__}: {error}") from error
+    for part, module in pipe.components.items():
+        if isinstance(module, torch.nn.Module) and any(parameter.is_meta for parameter in module.parameters()):
+            raise Refused(f"{file}: {part} is not in it, or under names diffusers does not know")
     pipe.save_pretrained(target)
     del pipe
     gc.collect()
