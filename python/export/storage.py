@@ -57,9 +57,12 @@ def store(written: Path, target: Path, external: str, halve: bool) -> int:
 
 
 def _rename(model: onnx.ModelProto) -> None:
-    """Takes away the level that our wrapper put around the network."""
+    """Takes away the level that our wrapper put around the network, but from names that the wrapper itself has too."""
+    taken = {name for node in model.graph.node for name in (node.name, *node.output)} | {tensor.name for tensor in model.graph.initializer}
+
     def plain(name: str) -> str:
-        return name.replace("/module/", "/", 1) if name.startswith("/module/") else name.removeprefix("module.")
+        short = name.replace("/module/", "/", 1) if name.startswith("/module/") else name.removeprefix("module.")
+        return name if short in taken else short
 
     def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
         yield graph
