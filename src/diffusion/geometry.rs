@@ -49,7 +49,7 @@ impl LatentScale {
     }
 
     /// What the decoder takes: (1, channels, height, width).
-    pub(super) fn to_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
+    pub(super) fn for_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
         match &self.channels {
             None => latents / self.factor + self.shift,
             Some((mean, deviation)) => latents * &channelwise(deviation) / self.factor + &channelwise(mean),
@@ -57,7 +57,7 @@ impl LatentScale {
     }
 
     /// What the denoiser takes: (1, channels, height, width).
-    pub(super) fn from_vae(&self, latents: &Array4<f32>) -> Array4<f32> {
+    pub(super) fn for_denoiser(&self, latents: &Array4<f32>) -> Array4<f32> {
         match &self.channels {
             None => (latents - self.shift) * self.factor,
             Some((mean, deviation)) => (latents - &channelwise(mean)) * self.factor / &channelwise(deviation),

@@ -42,7 +42,7 @@ impl VaeDecoder {
 
     /// The picture of latents (1, channels, height, width), factor times as large each way.
     pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
-        let scaled = self.scale.to_vae(latents);
+        let scaled = self.scale.for_vae(latents);
         let input = Tensor::from_f32(scaled.into_dyn(), self.element);
         let (_, pixels) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
         let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
@@ -119,7 +119,7 @@ impl VaeEncoder {
         } else {
             return Err(wrong());
         };
-        Ok(self.scale.from_vae(&latents))
+        Ok(self.scale.for_denoiser(&latents))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every picture as a still of the delivered size, or larger where the camera comes close.
 //!
-//! [`choice`] says what enlarges, [`enlarger`] does it within the memory there is, [`stage`] keeps the
+//! `choice` says what enlarges, `enlarger` does it within the memory there is, `stage` keeps the
 //! stills in the store.
 
 mod choice;
