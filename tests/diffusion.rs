@@ -12,10 +12,10 @@ use ndarray_npy::read_npy;
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Denoiser, Error, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told, check,
+        Denoiser, Error, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told, Way, check,
         schedulers::{self, Config, Schedule},
     },
-    engine::{self, Candidate, Device, Residency},
+    engine::{self, Candidate, Device, Residency, Wishes},
     models::{Catalog, Family, Model, Part, PartKind},
     story::{Rng, SchedulerKind, Seed, Size},
 };
@@ -217,7 +217,7 @@ fn an_older_dialect_is_spoken() {
     let header = shortform::models::Header::read(&file).unwrap();
     assert!(header.weights.f16 > header.weights.f32, "{header:?}");
     let part = Part { kind: PartKind::Denoiser, file, config: None, header };
-    let mut denoiser = Denoiser::open(&part, Family::StableDiffusion, &engine::Options::default()).unwrap();
+    let mut denoiser = Denoiser::open(&part, Family::StableDiffusion, &engine::Options::default(), Way::Whole).unwrap();
     let read = |name: &str| folder.join(format!("{name}.npy"));
     let sample: Array4<f32> = read_npy(read("sample")).unwrap();
     let hidden: Array3<f32> = read_npy(read("hidden")).unwrap();
@@ -227,7 +227,7 @@ fn an_older_dialect_is_spoken() {
     let mut predicted = Array4::zeros(sample.dim());
     for row in 0..2 {
         let one = sample.slice(s![row..row + 1, .., .., ..]).to_owned();
-        let both = denoiser.predict(&one, 500.0, &told).unwrap();
+        let both = denoiser.predict(&one, 500.0, &told, 2).unwrap();
         predicted.slice_mut(s![row, .., .., ..]).assign(&both.slice(s![row, .., .., ..]));
     }
     let off = off(&predicted, &read_npy(read("predicted")).unwrap());
@@ -273,8 +273,8 @@ fn impossible_requests_say_what_would_be_possible() {
     let mut fails = |request: &Request| {
         drawer.generate(request, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string()
     };
-    let odd = fails(&Request { size: Size::new(72, 96), ..request.clone() });
-    assert!(odd.contains("multiples of 16") && odd.contains("nearest size is 80x112"), "{odd}");
+    let odd = fails(&Request { size: Size::new(70, 96), ..request.clone() });
+    assert!(odd.contains("multiples of 4") && odd.contains("nearest size is 72x96"), "{odd}");
     let steps = fails(&Request { inference_steps: 0, ..request.clone() });
     assert!(steps.contains("1 to 1000"), "{steps}");
     let latents = Noise::Latents(Array4::zeros((1, 4, 8, 8)), Seed(0));
@@ -291,7 +291,7 @@ fn a_model_is_told_by_its_contents() {
     let model = models.find("velocity");
     let drawer = TextToImage::open(&model, Options::default()).unwrap();
     let geometry = drawer.geometry();
-    assert_eq!((geometry.channels, geometry.factor, geometry.multiple), (12, 4, 8));
+    assert_eq!((geometry.channels, geometry.factor, geometry.multiple), (12, 4, 4));
     assert_eq!(geometry.native, Size::new(32, 48));
     let weights = model.part(PartKind::Denoiser).unwrap().header.weights;
     assert!(weights.f32 > 20_000 && weights.f16 == 0, "{weights:?}");
@@ -316,14 +316,15 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     let drawer = TextToImage::open(&model, Options::default()).unwrap();
     let candidate = |size: Size| {
         let demands = shortform::diffusion::demands(&model, drawer.geometry(), Device::Cpu, size, 2).unwrap();
-        Candidate { width: size.width, height: size.height, demands }
+        Candidate { width: size.width, height: size.height, rows: 2, demands }
     };
+    let wishes = |budget: u64| Wishes { budget: Some(budget), ..Wishes::default() };
     let candidates = [candidate(Size::new(720, 1280)), candidate(Size::new(64, 96))];
     let machine = engine::probe();
     let (cpu, _) = machine.choose(engine::DeviceChoice::Only(Device::Cpu)).unwrap();
-    let placement = engine::place(cpu, Some(64 << 20), &candidates).unwrap();
+    let placement = engine::place(cpu, wishes(64 << 20), &candidates).unwrap();
     assert_eq!(placement.candidate, 1);
-    let small = engine::place(cpu, Some(1 << 20), &candidates).unwrap_err();
+    let small = engine::place(cpu, wishes(1 << 20), &candidates).unwrap_err();
     assert!(small.needed > small.budget, "{small}");
 }
 

@@ -78,6 +78,10 @@ def sd1() -> Iterator[Case]:
     for strength in (0.25, 0.8, 1.0):
         yield image(f"{strength}", strength=strength, steps=8, scheduler=DDIM, picture=strength == 0.8)
     yield image("two", count=2, scheduler=EULER)
+    # Sizes whose halves are odd: on its way up the UNet takes the size of what it kept on its way down.
+    yield text("odd", width=72, height=104, picture=True)
+    yield text("odd-wide", width=120, height=56, scheduler=EULER, steps=3)
+    yield image("odd", width=88, height=72, scheduler=DDIM)
     yield image("skip-2", clip_skip=2, scheduler=UNIPC)
     yield image("karras", scheduler=DPM, scheduler_options={"use_karras_sigmas": True}, steps=10, strength=0.5)
     yield image("wide", width=96, height=64, scheduler=EULER, guidance_scale=1.0)
@@ -99,6 +103,7 @@ def sd2() -> Iterator[Case]:
     yield make("sd2", "dpm-karras", TEXT["sd"], scheduler=DPM, scheduler_options={"use_karras_sigmas": True}, guidance_scale=7.5, steps=8)
     yield make("sd2", "one", TEXT["sd"], guidance_scale=1.0, width=128, height=64)
     yield make("sd2", "image", IMAGE["sd"], guidance_scale=7.5, init_image=True, strength=0.7, picture=True)
+    yield make("sd2", "odd", TEXT["sd"], guidance_scale=7.5, width=104, height=40)
     yield make("sd2", "empty", TEXT["sd"], guidance_scale=7.5, prompt="", negative_prompt=None)
     for steps in (1, 2, 4):
         yield make("sd-turbo", f"steps-{steps}", TEXT["sd"], guidance_scale=0.0, negative_prompt=None, steps=steps, picture=steps == 1)
@@ -137,6 +142,7 @@ def sdxl() -> Iterator[Case]:
     for guidance in (1.0, 1.5, 7.5):
         yield text(f"guidance-{guidance}", guidance_scale=guidance)
     yield text("rescale", guidance_rescale=0.7)
+    yield text("odd", width=56, height=88, picture=True)
     yield text("no-negative", negative_prompt=None, picture=True)
     yield text("empty-negative", negative_prompt="")
     yield text("empty", prompt="", negative_prompt=None)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, Kept, Noise, Reading, Source, Start, TextToImage},
-    engine::{self, Candidate, DeviceChoice},
+    engine::{self, Candidate, DeviceChoice, Wishes},
     models::{self, Catalog},
     stages::Cancel,
     store,
@@ -242,9 +242,14 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
     let (device, why) =
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
-    let demands = diffusion::demands(model, &geometry, device.device, size, rows).map_err(because)?;
-    let candidate = Candidate { width: size.width, height: size.height, demands };
-    let placement = engine::place(device, args.memory_budget.bytes(), &[candidate])
+    let candidate = |rows: u64| {
+        let demands = diffusion::demands(model, &geometry, device.device, size, rows)?;
+        Ok(Candidate { width: size.width, height: size.height, rows, demands })
+    };
+    let candidates: Result<Vec<_>, _> = (1..=rows).rev().map(candidate).collect();
+    let candidates = candidates.map_err(because)?;
+    let wishes = Wishes::on(device.device, args.memory_budget.bytes(), None);
+    let placement = engine::place(device, wishes, &candidates)
         .map_err(|error| Failure::because(Exit::OutOfMemory, &error))?;
     if !output.quiet && !output.json {
         for line in why.iter().chain(&placement.lines) {
@@ -252,7 +257,12 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
         }
     }
     let options =
-        diffusion::Options { session: engine::Options::on(placement.device), residency: placement.residency };
+        diffusion::Options {
+        session: engine::Options::on(placement.device),
+        residency: placement.residency,
+        limit: placement.predicted,
+        rows: candidates[placement.candidate].rows as usize,
+    };
     let painter = TextToImage::open(model, options).map_err(because)?;
     Ok((painter, size))
 }

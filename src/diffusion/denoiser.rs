@@ -3,11 +3,11 @@
 use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, Slice, concatenate};
 
 use crate::{
-    engine::{self, Element, Port, Session, Tensor},
+    engine::{self, Element, Port, Tensor},
     models::{Family, Part},
 };
 
-use super::{Error, packing};
+use super::{Error, Way, network::Network, packing};
 
 /// What the denoiser is told beside latents and timestep: by the name of its input, one row for each
 /// row of the batch.
@@ -51,7 +51,7 @@ impl Told {
 /// A UNet or a transformer.
 #[derive(Debug)]
 pub struct Denoiser {
-    session: Session,
+    network: Network,
     family: Family,
     sample: Port,
     timestep: Port,
@@ -60,8 +60,8 @@ pub struct Denoiser {
 impl Denoiser {
     /// Loads the denoiser of a model of `family` and finds out which dialect it speaks: timesteps as
     /// a scalar or one a row, in integers or floats; everything in 16 or 32 bits.
-    pub fn open(part: &Part, family: Family, options: &engine::Options) -> Result<Self, Error> {
-        let session = Session::open(&part.file, options)?;
+    pub fn open(part: &Part, family: Family, options: &engine::Options, way: Way) -> Result<Self, Error> {
+        let network = Network::open(&part.file, options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "denoiser", reason };
         let names: &[&str] = match family {
             Family::StableDiffusion => &["sample", "timestep", "encoder_hidden_states", "timestep_cond"],
@@ -82,10 +82,10 @@ impl Denoiser {
             ],
         };
         let port =
-            |name: &str| session.input(name).cloned().ok_or_else(|| wrong(format!("it takes no `{name}`")));
+            |name: &str| network.input(name).cloned().ok_or_else(|| wrong(format!("it takes no `{name}`")));
         let (sample, timestep) = (port(names[0])?, port("timestep")?);
         port("encoder_hidden_states")?;
-        for input in session.inputs() {
+        for input in network.inputs() {
             if !names.contains(&input.name.as_str()) {
                 return Err(wrong(format!("it takes `{}`, which nobody here can give", input.name)));
             }
@@ -99,26 +99,28 @@ impl Denoiser {
                 timestep.dims.len()
             )));
         }
-        Ok(Self { session, family, sample, timestep })
+        Ok(Self { network, family, sample, timestep })
     }
 
     /// Whether it takes an input of that name.
     pub fn takes(&self, name: &str) -> bool {
-        self.session.input(name).is_some()
+        self.network.input(name).is_some()
     }
 
     /// What it predicts for one picture's `latents` (1, channels, height, width) at `timestep`, once
     /// for each row of `told`; as many rows of the same shape.
     ///
-    /// A network exported for one row at a time is run once a row.
+    /// A network exported for one row at a time is run once a row, and so is one that may take fewer rows
+    /// `at_once`.
     pub fn predict(
         &mut self,
         latents: &Array4<f32>,
         timestep: f32,
         told: &Told,
+        at_once: usize,
     ) -> Result<Array4<f32>, Error> {
         let rows = told.len();
-        if rows == 1 || self.sample.dims.first() != Some(&Some(1)) {
+        if rows == 1 || at_once >= rows && self.sample.dims.first() != Some(&Some(1)) {
             let repeated = concatenate(Axis(0), &vec![latents.view(); rows])
                 .unwrap_or_else(|_| unreachable!("copies have one shape"));
             return self.run(repeated, timestep, told);
@@ -149,14 +151,14 @@ impl Denoiser {
         let name = self.sample.name.clone();
         let mut given = vec![(name.as_str(), sample), ("timestep", timestep)];
         given.extend(told.of_rows.iter().chain(&told.for_all).cloned());
-        let inputs: Vec<(&str, Tensor)> = given
+        let inputs: Vec<(String, Tensor)> = given
             .into_iter()
             .filter_map(|(name, values)| {
-                let port = self.session.input(name)?;
-                Some((name, Tensor::from_f32(values, port.element.unwrap_or(Element::F32))))
+                let port = self.network.input(name)?;
+                Some((name.to_owned(), Tensor::from_f32(values, port.element.unwrap_or(Element::F32))))
             })
             .collect();
-        let (_, predicted) = self.session.run(&inputs)?.swap_remove(0);
+        let (_, predicted) = self.network.run(inputs)?.swap_remove(0);
         let shape = predicted.shape().to_vec();
         let wrong = || self.wrong(format!("it answers shape {shape:?} to latents of {expected:?}"));
         let predicted = predicted.into_f32();
@@ -174,6 +176,6 @@ impl Denoiser {
     }
 
     fn wrong(&self, reason: String) -> Error {
-        Error::Contract { path: self.session.path().to_owned(), part: "denoiser", reason }
+        Error::Contract { path: self.network.path().to_owned(), part: "denoiser", reason }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{engine, models, story::Size};
+use crate::{engine, graph, models, story::Size};
 
 use super::Blank;
 
@@ -12,6 +12,9 @@ pub enum Error {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    /// An ONNX file cannot be read.
+    #[error(transparent)]
+    Graph(#[from] graph::Error),
     /// The model folder is wrong.
     #[error(transparent)]
     Model(#[from] models::Error),

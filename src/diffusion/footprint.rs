@@ -1,20 +1,28 @@
-//! What each part of a model needs, estimated before it is loaded.
+//! What each part of a model needs, known before it is loaded: a walk over its graph with its shapes bound.
 
 use crate::{
     engine::{Demand, Device},
-    models::{Model, PartKind, WeightBytes},
+    graph::{Bindings, Document},
+    models::{Family, Model, Part, PartKind},
     story::Size,
 };
 
-use super::{Error, Geometry};
+use super::{Error, Geometry, network};
 
-/// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser
-/// (2 under guidance, 1 without).
+/// Tokens of a prompt that one run of CLIP's text encoder takes.
+const CLIP_TOKENS: u64 = 77;
+/// Tokens that T5 takes at most: in Stable Diffusion 3, and in FLUX.
+const T5_TOKENS: [u64; 2] = [256, 512];
+/// Above what is computed, in hundredths: blocks of memory are larger than what lies in them.
+const SLACK: u64 = 115;
+/// What ONNX Runtime holds for a piece beside its tensors.
+const RUNTIME: u64 = 16 << 20;
+
+/// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser (2 under
+/// guidance, 1 without).
 ///
-/// Weights are counted in the files. Activations are what dominates a plain export: attention
-/// scores, twice (before and after the softmax), beside eight feature maps; in the VAE four
-/// feature maps of its widest level. For Stable Diffusion 1.5 this comes within a twentieth of
-/// what a liveness walk over its graph gives and of what ONNX Runtime took (the tests hold both).
+/// Weights are counted as they lie in memory, activations by the liveness of the rewritten graph. Where its
+/// shapes cannot be known, activations are taken for as large as the weights.
 pub fn demands(
     model: &Model,
     geometry: &Geometry,
@@ -22,109 +30,72 @@ pub fn demands(
     size: Size,
     rows: u64,
 ) -> Result<Vec<Demand>, Error> {
-    let [_, _, height, width] = geometry.latent_shape(size).map(|length| length as u64);
     use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
     model.part(Denoiser)?;
     model.part(VaeDecoder)?;
-    let values = |kind: PartKind| match kind {
-        Denoiser => rows * denoiser_values(geometry, height, width),
-        VaeDecoder => vae_values(geometry, height, width),
-        _ => 4 << 20,
-    };
-    let parts = [TextEncoder, TextEncoder2, TextEncoder3, Denoiser, VaeDecoder];
-    let demand = |kind: PartKind| {
-        let part = model.find(kind)?;
-        let weights = part.header.weights;
-        Some(Demand {
+    let mut demands = Vec::new();
+    for kind in [TextEncoder, TextEncoder2, TextEncoder3, Denoiser, VaeDecoder] {
+        let Some(part) = model.find(kind) else { continue };
+        let bound = bindings(part, model, geometry, size, rows)?;
+        let footprint = network::footprint(&part.file, device, &bound)?;
+        let footprint = footprint.unwrap_or_else(|| {
+            let weights = part.header.weights.total();
+            network::Footprint { weights, activations: weights, least: 2 * weights }
+        });
+        let tiled = match kind {
+            VaeDecoder => network::least_in_tiles(&part.file, device, &bound)?,
+            _ => None,
+        };
+        let least = tiled.map_or(footprint.least, |tiled| tiled.min(footprint.least));
+        demands.push(Demand {
             part: kind.to_string(),
-            weights: loaded_weights(weights, device),
-            activations: values(kind) * float_bytes(weights, device),
-        })
+            weights: footprint.weights,
+            activations: footprint.activations * SLACK / 100,
+            least: least * SLACK / 100 + RUNTIME,
+        });
+    }
+    Ok(demands)
+}
+
+/// The lengths of a part's inputs when it draws a picture of `size`.
+pub(super) fn bindings(
+    part: &Part,
+    model: &Model,
+    geometry: &Geometry,
+    size: Size,
+    rows: u64,
+) -> Result<Bindings, Error> {
+    let document = Document::read(&part.file)?;
+    let [_, channels, height, width] = geometry.latent_shape(size).map(|length| length as u64);
+    let clip_then_t5 = match model.family {
+        Family::StableDiffusion3 if model.find(PartKind::TextEncoder3).is_some() => CLIP_TOKENS + T5_TOKENS[0],
+        Family::Flux => T5_TOKENS[1],
+        _ => CLIP_TOKENS,
     };
-    Ok(parts.into_iter().filter_map(demand).collect())
-}
-
-/// Bytes of a loaded part. The processor computes in 32 bits: 16-bit weights are unfolded to
-/// twice their size beside the originals. A tenth goes to prepacking and the graph.
-fn loaded_weights(weights: WeightBytes, device: Device) -> u64 {
-    let unfolded = if device == Device::Cpu { 3 * weights.f16 } else { weights.f16 };
-    (weights.f32 + weights.other + unfolded) * 11 / 10
-}
-
-fn float_bytes(weights: WeightBytes, device: Device) -> u64 {
-    if device != Device::Cpu && weights.f16 > weights.f32 { 2 } else { 4 }
-}
-
-/// Tokens of the prompt that a transformer attends to among the picture's own, at most.
-const WORDS: u64 = 512;
-
-/// Values that one row of the denoiser holds at its fullest.
-fn denoiser_values(geometry: &Geometry, height: u64, width: u64) -> u64 {
-    let at = |(halvings, level): (usize, &super::geometry::Level)| {
-        let words = if geometry.patch > 1 { WORDS } else { 0 };
-        let positions = ((height * width) >> (2 * halvings)) / geometry.patch.pow(2) + words;
-        2 * level.heads * positions * positions + 8 * level.channels * positions
+    let patches = (height / 2) * (width / 2);
+    let bind = |port: crate::graph::Port| {
+        let wanted: Vec<u64> = match (part.kind, port.name.as_str()) {
+            (PartKind::TextEncoder | PartKind::TextEncoder2 | PartKind::TextEncoder3, _) => {
+                let is_t5 = part.config.as_ref().is_some_and(|config| config["d_model"].is_u64());
+                let tokens = match (is_t5, model.family) {
+                    (false, _) => CLIP_TOKENS,
+                    (true, Family::StableDiffusion3) => T5_TOKENS[0],
+                    (true, _) => T5_TOKENS[1],
+                };
+                vec![1, tokens]
+            }
+            (PartKind::VaeDecoder, _) => vec![1, channels, height, width],
+            (PartKind::VaeEncoder, _) => vec![1, 3, u64::from(size.height), u64::from(size.width)],
+            (_, "sample") => vec![rows, channels, height, width],
+            (_, "hidden_states") if model.family == Family::Flux => vec![rows, patches, channels * 4],
+            (_, "hidden_states") => vec![rows, channels, height, width],
+            (_, "encoder_hidden_states") => vec![rows, clip_then_t5],
+            (_, "img_ids") => vec![patches, 3],
+            (_, "txt_ids") => vec![clip_then_t5, 3],
+            _ => vec![rows],
+        };
+        let length = |(at, own): (usize, &Option<u64>)| own.or_else(|| wanted.get(at).copied()).unwrap_or(1);
+        (port.name.clone(), port.dims.iter().enumerate().map(length).collect())
     };
-    geometry.denoiser_levels.iter().enumerate().map(at).max().unwrap_or(0)
-}
-
-/// Values that the VAE decoder holds at its fullest: the attention in its middle, or the last
-/// levels, where wide feature maps are already large.
-fn vae_values(geometry: &Geometry, height: u64, width: u64) -> u64 {
-    let positions = height * width;
-    let channels = &geometry.vae_channels;
-    let level = |i: usize| {
-        let entering = channels.get(i + 1).or(channels.last()).copied().unwrap_or(0);
-        let scale = u64::from(geometry.factor) >> i;
-        4 * entering * positions * scale * scale
-    };
-    (0..channels.len()).map(level).max().unwrap_or(0).max(2 * positions * positions)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diffusion::geometry::{LatentScale, Level};
-
-    const MIB: f64 = (1u64 << 20) as f64;
-
-    fn stable_diffusion_1_5() -> Geometry {
-        let level = |(channels, heads)| Level { channels, heads };
-        Geometry {
-            channels: 4,
-            factor: 8,
-            multiple: 64,
-            native: Size::new(512, 512),
-            fixed: None,
-            scale: LatentScale::plain(0.18215),
-            patch: 1,
-            denoiser_levels: [(320, 8), (640, 8), (1280, 8), (1280, 0)].map(level).to_vec(),
-            vae_channels: vec![128, 256, 512, 512],
-        }
-    }
-
-    fn near(estimate: f64, measured: f64) {
-        assert!((estimate / measured - 1.0).abs() < 0.05, "{estimate:.0} MiB estimated, {measured} measured");
-    }
-
-    #[test]
-    fn activations_are_what_a_liveness_walk_over_the_graph_gives() {
-        // Two rows in 16 bits: latents 64x64, 72x128, 88x160, 96x168.
-        let geometry = stable_diffusion_1_5();
-        for ((height, width), walked) in
-            [(64, 64), (72, 128), (88, 160), (96, 168)].into_iter().zip([1064.0, 5274.0, 12238.0, 16034.0])
-        {
-            near((2 * denoiser_values(&geometry, height, width) * 2) as f64 / MIB, walked);
-        }
-        near((vae_values(&geometry, 90, 160) * 2) as f64 / MIB, 1800.0);
-    }
-
-    #[test]
-    fn weights_and_activations_are_what_onnx_runtime_took() {
-        // One row of 512x512 in 32 bits on the processor: the process peaked at 4904 MiB.
-        let geometry = stable_diffusion_1_5();
-        let weights = WeightBytes { f32: 859_520_964 * 4, ..WeightBytes::default() };
-        let bytes = loaded_weights(weights, Device::Cpu) + denoiser_values(&geometry, 64, 64) * 4;
-        near(bytes as f64 / MIB, 4904.0);
-    }
+    Ok(document.graph().inputs.into_iter().map(bind).collect())
 }

@@ -4,11 +4,12 @@ use ndarray::Array4;
 use serde_json::Value;
 
 use crate::{
+    graph::Document,
     models::{Family, Model, Part, PartKind},
     story::Size,
 };
 
-use super::{Error, published};
+use super::{Error, footprint, published};
 
 /// The measures of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +18,9 @@ pub struct Geometry {
     pub channels: usize,
     /// Pixels to a latent, each way.
     pub factor: u32,
-    /// What both sides of a picture must divide by: the factor times 2 for each time the
-    /// denoiser halves.
+    /// What both sides of a picture must divide by: the factor, times what a transformer joins to a token, or
+    /// times 2 for each time a UNet halves, if its graph cannot be made to
+    /// [follow what it kept](crate::graph::Document::resize_to_skip).
     pub multiple: u32,
     /// The size it was trained at.
     pub native: Size,
@@ -111,7 +113,7 @@ impl Geometry {
             Err(error) => return Err(error),
         };
         let channels = vae.numbers("latent_channels")?[0] as usize;
-        Ok(Self {
+        let mut geometry = Self {
             channels,
             factor,
             multiple,
@@ -121,7 +123,14 @@ impl Geometry {
             denoiser_levels,
             patch,
             vae_channels,
-        })
+        };
+        // A traced UNet doubles blindly, and so asks for more, unless its graph can be changed.
+        let halvings = geometry.denoiser_levels.len() - 1;
+        let part = model.part(PartKind::Denoiser)?;
+        if halvings > 0 && fixed_to_skip(part, model, &geometry)? == halvings {
+            geometry.multiple = factor;
+        }
+        Ok(geometry)
     }
 
     /// Whether the networks can do `size`.
@@ -167,6 +176,14 @@ impl Geometry {
     pub fn latent_shape(&self, size: Size) -> [usize; 4] {
         [1, self.channels, (size.height / self.factor) as usize, (size.width / self.factor) as usize]
     }
+}
+
+/// How many of a UNet's enlarging operators can take the size of what was kept on its way down.
+fn fixed_to_skip(part: &Part, model: &Model, geometry: &Geometry) -> Result<usize, Error> {
+    let size = Size::new(2 * geometry.multiple, 2 * geometry.multiple);
+    let bound = footprint::bindings(part, model, geometry, size, 1)?;
+    let mut document = Document::read(&part.file)?;
+    Ok(document.shapes(&bound).map_or(0, |shapes| document.resize_to_skip(&shapes)))
 }
 
 /// The one resolution of a transformer.

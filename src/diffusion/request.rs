@@ -3,8 +3,9 @@
 use image::RgbImage;
 use ndarray::Array4;
 
+use super::Way;
 use crate::{
-    engine::{self, Residency},
+    engine::{self, Loaded, Residency},
     story::{Rng, SchedulerKind, Seed, Size},
 };
 
@@ -15,11 +16,26 @@ pub struct Options {
     pub session: engine::Options,
     /// Whether parts stay loaded between pictures.
     pub residency: Residency,
+    /// The most bytes a part may hold where parts run in pieces; 0 for as few as can be.
+    pub limit: u64,
+    /// The most rows that one run of the denoiser takes.
+    pub rows: usize,
+}
+
+impl Options {
+    /// How a part is held in memory.
+    pub(super) fn way(&self) -> Way {
+        match self.residency {
+            Residency::Resident | Residency::Model => Way::Whole,
+            Residency::Group => Way::Pieces(self.limit, Loaded::Two),
+            Residency::Sequential => Way::Pieces(self.limit, Loaded::One),
+        }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { session: engine::Options::default(), residency: Residency::Resident }
+        Self { session: engine::Options::default(), residency: Residency::Resident, limit: 0, rows: 2 }
     }
 }
 

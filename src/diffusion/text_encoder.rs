@@ -3,11 +3,11 @@
 use ndarray::{Array1, Array2, Array3, Axis, Ix2, Ix3};
 
 use crate::{
-    engine::{self, Element, Port, Session, Tensor},
+    engine::{self, Element, Port, Tensor},
     models::{self, LayerNorm, Part},
 };
 
-use super::{Error, Tokens};
+use super::{Error, Tokens, Way, network::Network};
 
 /// Which layer of the encoder is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Encoded {
 /// A text encoder: CLIP's or T5's.
 #[derive(Debug)]
 pub struct TextEncoder {
-    session: Session,
+    network: Network,
     ids: Port,
     mask: Option<Port>,
     last: usize,
@@ -46,24 +46,24 @@ impl TextEncoder {
     /// Loads the text encoder and finds out which dialect it speaks: ids in 32 or 64 bits, with
     /// an attention mask or without, its last hidden state called `last_hidden_state`
     /// (optimum) or `text_embeddings` (ONNX Runtime's own exporter).
-    pub fn open(part: &Part, options: &engine::Options) -> Result<Self, Error> {
-        let session = Session::open(&part.file, options)?;
+    pub fn open(part: &Part, options: &engine::Options, way: Way) -> Result<Self, Error> {
+        let network = Network::open(&part.file, options, way)?;
         let wrong =
             |reason: String| Error::Contract { path: part.file.clone(), part: "text encoder", reason };
         let ids =
-            session.input("input_ids").cloned().ok_or_else(|| wrong("it takes no `input_ids`".into()))?;
-        let mask = session.input("attention_mask").cloned();
+            network.input("input_ids").cloned().ok_or_else(|| wrong("it takes no `input_ids`".into()))?;
+        let mask = network.input("attention_mask").cloned();
         let known = |port: &&Port| !matches!(port.name.as_str(), "input_ids" | "attention_mask");
-        if let Some(other) = session.inputs().iter().find(known) {
+        if let Some(other) = network.inputs().iter().find(known) {
             return Err(wrong(format!("it takes `{}`, which nobody here can give", other.name)));
         }
-        let output = |name: &str| session.outputs().iter().position(|port| port.name == name);
+        let output = |name: &str| network.outputs().iter().position(|port| port.name == name);
         let last = output("last_hidden_state").or_else(|| output("text_embeddings"));
         let last =
             last.ok_or_else(|| wrong("it answers neither last_hidden_state nor text_embeddings".into()))?;
         let pooled = output("text_embeds").or_else(|| output("pooler_output"));
         let layers = (0..).map_while(|layer| output(&format!("hidden_states.{layer}"))).collect();
-        Ok(Self { ids, mask, last, pooled, layers, norm: None, session })
+        Ok(Self { ids, mask, last, pooled, layers, norm: None, network })
     }
 
     /// What the encoder makes of one prompt.
@@ -81,17 +81,17 @@ impl TextEncoder {
             }
         };
         if matches!(layer, Layer::BeforeNormed(1..)) && self.norm.is_none() {
-            let last = self.session.outputs()[self.last].name.clone();
-            self.norm = models::last_norm(self.session.path(), &last)?;
+            let last = self.network.outputs()[self.last].name.clone();
+            self.norm = models::last_norm(self.network.path(), &last)?;
         }
         let mut inputs =
-            vec![("input_ids", row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
+            vec![("input_ids".to_owned(), row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
         if let Some(mask) = &self.mask {
             let ones = (0..tokens.ids.len()).map(|i| i64::from(i < tokens.used)).collect();
-            inputs.push(("attention_mask", row(ones, mask)));
+            inputs.push(("attention_mask".to_owned(), row(ones, mask)));
         }
         let mut answers: Vec<Option<Tensor>> =
-            self.session.run(&inputs)?.into_iter().map(|(_, tensor)| Some(tensor)).collect();
+            self.network.run(inputs)?.into_iter().map(|(_, tensor)| Some(tensor)).collect();
         let pooled = self.pooled.and_then(|pooled| answers[pooled].take());
         let pooled = pooled.map(|pooled| {
             let shape = format!("{:?}", pooled.shape());
@@ -115,7 +115,7 @@ impl TextEncoder {
     }
 
     fn wrong(&self, reason: String) -> Error {
-        Error::Contract { path: self.session.path().to_owned(), part: "text encoder", reason }
+        Error::Contract { path: self.network.path().to_owned(), part: "text encoder", reason }
     }
 }
 

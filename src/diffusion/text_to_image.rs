@@ -127,11 +127,19 @@ impl TextToImage {
             Some(denoiser) => denoiser,
             None => {
                 let part = self.model.part(PartKind::Denoiser)?;
-                Denoiser::open(part, self.model.family, &self.options.session)?
+                Denoiser::open(part, self.model.family, &self.options.session, self.options.way())?
             }
         };
         let drawn =
-            denoise(&mut denoiser, scheduler.as_mut(), latents, &told, request, &mut random, progress);
+            denoise(
+                &mut denoiser,
+                scheduler.as_mut(),
+                latents,
+                (&told, self.options.rows),
+                request,
+                &mut random,
+                progress,
+            );
         self.denoiser = self.keep(denoiser);
         drawn
     }
@@ -296,7 +304,7 @@ impl TextToImage {
             Some(encoder) => encoder,
             None => {
                 let part = self.model.part(PartKind::VaeEncoder)?;
-                VaeEncoder::open(part, &self.geometry, &self.options.session)?
+                VaeEncoder::open(part, &self.geometry, &self.options.session, self.options.way())?
             }
         };
         let latents = encoder.encode(picture, random);
@@ -309,7 +317,7 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                VaeDecoder::open(part, &self.geometry, &self.options.session)?
+                VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.way())?
             }
         };
         let image = decoder.decode(latents);
@@ -327,7 +335,7 @@ fn denoise(
     denoiser: &mut Denoiser,
     scheduler: &mut dyn Scheduler,
     mut latents: Array4<f32>,
-    told: &Told,
+    (told, rows): (&Told, usize),
     request: &Request,
     random: &mut Random,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
@@ -346,7 +354,7 @@ fn denoise(
         // One picture after the other: all at once would need as many times the memory.
         for (picture, mut answer) in predicted.axis_chunks_iter_mut(Axis(0), 1).enumerate() {
             let shown = shown.slice(s![picture..picture + 1, .., .., ..]).to_owned();
-            let rows = denoiser.predict(&shown, timestep, told)?;
+            let rows = denoiser.predict(&shown, timestep, told, rows)?;
             answer.assign(&guidance::combine(rows, request.guidance_scale, request.guidance_rescale));
         }
         latents = scheduler.step(&predicted, step, &latents, &mut || random.normal(shape));

@@ -1,19 +1,25 @@
 //! Latents to a picture.
 
 use image::RgbImage;
-use ndarray::{Array4, Ix4};
+use ndarray::{Array4, Axis, Ix4, s};
 
 use crate::{
-    engine::{self, Element, Session, Tensor},
+    engine::{self, Element, Tensor},
+    graph::Bindings,
     models::Part,
 };
 
-use super::{Error, Geometry, Random, geometry::LatentScale};
+use super::{
+    Error, Geometry, Random, Way,
+    geometry::LatentScale,
+    network::{Network, Split},
+    tiles::{self, Mosaic},
+};
 
 /// The decoder of a variational autoencoder.
 #[derive(Debug)]
 pub struct VaeDecoder {
-    session: Session,
+    network: Network,
     input: String,
     element: Element,
     factor: usize,
@@ -22,11 +28,11 @@ pub struct VaeDecoder {
 
 impl VaeDecoder {
     /// Loads the decoder; its one input may have any name (`latent_sample`, `latent`).
-    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options) -> Result<Self, Error> {
-        let session = Session::open(&part.file, options)?;
+    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options, way: Way) -> Result<Self, Error> {
+        let network = Network::open(&part.file, options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE decoder", reason };
-        let [input] = session.inputs() else {
-            return Err(wrong(format!("it takes {} inputs, expected one", session.inputs().len())));
+        let [input] = network.inputs() else {
+            return Err(wrong(format!("it takes {} inputs, expected one", network.inputs().len())));
         };
         let element = input
             .element
@@ -36,15 +42,22 @@ impl VaeDecoder {
             element,
             factor: geometry.factor as usize,
             scale: geometry.scale.clone(),
-            session,
+            network,
         })
     }
 
     /// The picture of latents (1, channels, height, width), factor times as large each way.
     pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
-        let scaled = self.scale.for_vae(latents);
-        let input = Tensor::from_f32(scaled.into_dyn(), self.element);
-        let (_, pixels) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
+        let scaled = self.scale.for_vae(latents).into_dyn();
+        let bound = Bindings::from([(
+            self.input.clone(),
+            scaled.shape().iter().map(|&length| length as u64).collect(),
+        )]);
+        let input = vec![(self.input.clone(), Tensor::from_f32(scaled, self.element))];
+        let pixels = match self.network.split(&bound) {
+            None => self.network.run(input)?.swap_remove(0).1,
+            Some(split) => self.in_tiles(split, input)?,
+        };
         let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
         if pixels.shape() != [1, 3, height, width] {
             let reason = format!("it answers shape {:?}, expected [1, 3, {height}, {width}]", pixels.shape());
@@ -56,15 +69,42 @@ impl VaeDecoder {
         }))
     }
 
+    /// Runs the front at once, and the back on as large tiles as fit: (1, 3, height, width).
+    fn in_tiles(&self, mut split: Split, input: Vec<(String, Tensor)>) -> Result<Tensor, Error> {
+        let (_, handed) = split.front.run(input)?.swap_remove(0);
+        let element = handed.element();
+        let handed =
+            handed.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
+        let (_, _, height, width) = handed.dim();
+        let (side_down, side_across) = (split.side().min(height), split.side().min(width));
+        let mut mosaic = Mosaic::new(height, width, self.factor);
+        for top in tiles::starts(height, side_down) {
+            for left in tiles::starts(width, side_across) {
+                let tile = handed.slice(s![.., .., top..top + side_down, left..left + side_across]);
+                let tile = Tensor::from_f32(tile.to_owned().into_dyn(), element);
+                let (_, pixels) = split.back.run(vec![(split.tensor.clone(), tile)])?.swap_remove(0);
+                let pixels =
+                    pixels.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
+                let expected = (1, 3, side_down * self.factor, side_across * self.factor);
+                if pixels.dim() != expected {
+                    let reason = format!("it answers {:?} to a tile, expected {expected:?}", pixels.dim());
+                    return Err(self.wrong(reason));
+                }
+                mosaic.put(pixels.index_axis(Axis(0), 0), top, left);
+            }
+        }
+        Ok(mosaic.finish().into())
+    }
+
     fn wrong(&self, reason: String) -> Error {
-        Error::Contract { path: self.session.path().to_owned(), part: "VAE decoder", reason }
+        Error::Contract { path: self.network.path().to_owned(), part: "VAE decoder", reason }
     }
 }
 
 /// The encoder of a variational autoencoder.
 #[derive(Debug)]
 pub struct VaeEncoder {
-    session: Session,
+    network: Network,
     input: String,
     element: Element,
     channels: usize,
@@ -74,11 +114,11 @@ pub struct VaeEncoder {
 
 impl VaeEncoder {
     /// Loads the encoder; its one input may have any name (`sample`).
-    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options) -> Result<Self, Error> {
-        let session = Session::open(&part.file, options)?;
+    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options, way: Way) -> Result<Self, Error> {
+        let network = Network::open(&part.file, options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE encoder", reason };
-        let [input] = session.inputs() else {
-            return Err(wrong(format!("it takes {} inputs, expected one", session.inputs().len())));
+        let [input] = network.inputs() else {
+            return Err(wrong(format!("it takes {} inputs, expected one", network.inputs().len())));
         };
         let element = input
             .element
@@ -89,7 +129,7 @@ impl VaeEncoder {
             channels: geometry.channels,
             factor: geometry.factor as usize,
             scale: geometry.scale.clone(),
-            session,
+            network,
         })
     }
 
@@ -101,11 +141,11 @@ impl VaeEncoder {
             f32::from(picture.get_pixel(x as u32, y as u32)[channel]) / 255.0 * 2.0 - 1.0
         });
         let input = Tensor::from_f32(pixels.into_dyn(), self.element);
-        let (_, answer) = self.session.run(&[(self.input.as_str(), input)])?.swap_remove(0);
+        let (_, answer) = self.network.run(vec![(self.input.clone(), input)])?.swap_remove(0);
         let shape = [1, self.channels, height / self.factor, width / self.factor];
         let found = answer.shape().to_vec();
         let wrong = || Error::Contract {
-            path: self.session.path().to_owned(),
+            path: self.network.path().to_owned(),
             part: "VAE encoder",
             reason: format!("it answers shape {found:?}, expected {shape:?} or twice as many channels"),
         };

@@ -3,8 +3,10 @@
 //! [`load`] finds the library, [`probe`] says what the machine has, [`place`] decides what
 //! goes where, and a [`Session`] runs one ONNX file with [`Tensor`]s in and out.
 
+mod chain;
 mod device;
 mod error;
+mod heap;
 mod library;
 mod memory;
 mod placement;
@@ -13,10 +15,11 @@ mod session;
 mod tensor;
 mod version;
 
+pub use chain::{Chain, Link, Loaded};
 pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, system};
-pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, allowance, place};
+pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place};
 pub use session::{Options, Port, Session, default_threads};
 pub use tensor::{Element, Tensor};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{Bytes, Device, DeviceMemory};
 
 const GIB: u64 = 1 << 30;
@@ -69,15 +71,26 @@ pub struct Demand {
     pub weights: u64,
     /// Bytes of what it computes, at the candidate's size.
     pub activations: u64,
+    /// The fewest bytes it can do with in pieces, weights included.
+    pub least: u64,
 }
 
-/// One way to draw: a width and height in pixels and what each part needs at that size.
+impl Demand {
+    /// Bytes if all of it is loaded.
+    fn whole(&self) -> u64 {
+        self.weights + self.activations
+    }
+}
+
+/// One way to draw: a width and height in pixels, how many rows at once, and what each part needs for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
+    /// Rows of one run of the denoiser: 2 with guidance, or 1 and two runs.
+    pub rows: u64,
     /// The parts.
     pub demands: Vec<Demand>,
 }
@@ -95,17 +108,72 @@ impl Candidate {
 
     /// Bytes if only the part that works is loaded.
     fn one_at_a_time(&self) -> u64 {
-        self.demands.iter().map(|demand| demand.weights + demand.activations).max().unwrap_or(0)
+        self.demands.iter().map(Demand::whole).max().unwrap_or(0)
+    }
+
+    /// Bytes if only the piece that runs is loaded.
+    fn in_pieces(&self) -> u64 {
+        self.demands.iter().map(|demand| demand.least.min(demand.whole())).max().unwrap_or(0)
+    }
+
+    /// Bytes if it is held that way.
+    fn held(&self, residency: Residency) -> u64 {
+        match residency {
+            Residency::Resident => self.resident(),
+            Residency::Model => self.one_at_a_time(),
+            Residency::Group => 2 * self.in_pieces(),
+            Residency::Sequential => self.in_pieces(),
+        }
     }
 }
 
 /// What stays loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Residency {
     /// Every part, from the first picture to the last.
     Resident,
     /// One part at a time: opened for its work and dropped after it.
     Model,
+    /// One part at a time, in pieces: the one that runs, and the next, which is loaded meanwhile.
+    Group,
+    /// One part at a time, in pieces: only the one that runs is loaded.
+    Sequential,
+}
+
+impl Wishes {
+    /// On `device`: the memory of the processor is this process's own too.
+    pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
+        let held = if device == Device::Cpu { super::process().resident } else { 0 };
+        Self { budget, held, residency }
+    }
+}
+
+impl Residency {
+    /// Every way to hold a model, the fastest first.
+    pub const ALL: [Self; 4] = [Self::Resident, Self::Model, Self::Group, Self::Sequential];
+}
+
+impl fmt::Display for Residency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resident => "resident",
+            Self::Model => "model",
+            Self::Group => "group",
+            Self::Sequential => "sequential",
+        })
+    }
+}
+
+/// What a user asks of a placement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Bytes that may be used; none for what the device has free less a reserve.
+    pub budget: Option<u64>,
+    /// Bytes of that which this process holds already, models aside.
+    pub held: u64,
+    /// How the model is held; none for the fastest way that fits.
+    pub residency: Option<Residency>,
 }
 
 /// What was decided.
@@ -130,8 +198,8 @@ pub struct Placement {
 /// Nothing fits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{device} has {} for models, and the smallest way to draw ({width}x{height}, one part at a time) needs {}: {} more; raise `--memory-budget`, close other programs, or choose a smaller model",
-    Bytes(*budget), Bytes(*needed), Bytes(needed - budget)
+    "{device} has {} for models, and the smallest way to draw ({width}x{height}{}) needs {}: {} more; raise `--memory-budget`, close other programs, or choose a smaller model",
+    Bytes(*budget), if *residency == Residency::Sequential { ", in pieces".to_owned() } else { format!(", {residency}") }, Bytes(*needed), Bytes(needed - budget)
 )]
 pub struct TooSmall {
     /// The device.
@@ -144,6 +212,8 @@ pub struct TooSmall {
     pub width: u32,
     /// Its height.
     pub height: u32,
+    /// How the model would be held.
+    pub residency: Residency,
 }
 
 /// What is left untouched of the free memory when no budget is given: a tenth of all, at least
@@ -159,31 +229,46 @@ pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
 
 /// Decides how to draw on `device`.
 ///
-/// `candidates` go from the one most wished for to the smallest, and there is at least one. Of
-/// those that are not above what the level may draw ([`Level::pixels`]; the smallest always may)
-/// the first that fits is taken; part by part goes before smaller, because it costs seconds and
-/// no detail. `budget` in bytes overrides what the device has free less a reserve.
+/// `candidates` go from the one most wished for to the smallest, and there is at least one; those of one
+/// size stand together, and differ in rows. Of the sizes that are not above what the level may draw
+/// ([`Level::pixels`]; the smallest always may) the first that fits is taken, held in the fastest way that
+/// fits: part by part and in pieces go before smaller, because they cost seconds and no detail.
 pub fn place(
     device: &DeviceMemory,
-    budget: Option<u64>,
+    wishes: Wishes,
     candidates: &[Candidate],
 ) -> Result<Placement, TooSmall> {
-    let allowed = allowance(device, budget);
+    let budget = wishes.budget;
+    let allowed = match budget {
+        Some(budget) => budget.saturating_sub(wishes.held),
+        None => allowance(device, None),
+    };
     let level = Level::of(budget.unwrap_or(device.total));
     let least = candidates.iter().map(Candidate::pixels).min().unwrap_or(0);
     let may = |candidate: &Candidate| candidate.pixels() <= level.pixels().max(least);
-    let fitting = candidates.iter().enumerate().filter(|(_, candidate)| may(candidate)).find_map(
-        |(index, candidate)| {
-            [(Residency::Resident, candidate.resident()), (Residency::Model, candidate.one_at_a_time())]
-                .into_iter()
-                .find(|(_, bytes)| *bytes <= allowed)
-                .map(|(residency, predicted)| (index, candidate, residency, predicted))
-        },
-    );
+    // On the processor a piece is loaded by mapping it: nothing is won by loading the next one meanwhile.
+    let useful = |residency: &Residency| match wishes.residency {
+        Some(wished) => *residency == wished,
+        None => *residency != Residency::Group || device.device != Device::Cpu,
+    };
+    let mut sizes: Vec<(u32, u32)> = candidates.iter().map(|c| (c.width, c.height)).collect();
+    sizes.dedup();
+    let fitting = sizes.iter().find_map(|&size| {
+        let of_size = || {
+            let same = |(_, c): &(usize, &Candidate)| (c.width, c.height) == size && may(c);
+            candidates.iter().enumerate().filter(same)
+        };
+        Residency::ALL.into_iter().filter(useful).find_map(|residency| {
+            of_size()
+                .map(|(index, candidate)| (index, candidate, residency, candidate.held(residency)))
+                .find(|(.., bytes)| *bytes <= allowed)
+        })
+    });
     let Some((index, candidate, residency, predicted)) = fitting else {
-        let smallest = candidates.iter().min_by_key(|candidate| candidate.one_at_a_time());
-        let (width, height, needed) = smallest.map_or((0, 0, 0), |c| (c.width, c.height, c.one_at_a_time()));
-        return Err(TooSmall { device: device.device, budget: allowed, needed, width, height });
+        let last = wishes.residency.unwrap_or(Residency::Sequential);
+        let smallest = candidates.iter().min_by_key(|candidate| candidate.held(last));
+        let (width, height, needed) = smallest.map_or((0, 0, 0), |c| (c.width, c.height, c.held(last)));
+        return Err(TooSmall { device: device.device, budget: allowed, needed, width, height, residency: last });
     };
     let mut lines = vec![match budget {
         Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
@@ -197,17 +282,22 @@ pub fn place(
     let held = match residency {
         Residency::Resident => "every part stays loaded",
         Residency::Model => "one part is loaded at a time",
+        Residency::Group => "each part runs in pieces, the next one loaded meanwhile",
+        Residency::Sequential => "each part runs in pieces, one loaded at a time",
     };
     let size = format!("{}x{}", candidate.width, candidate.height);
     lines.push(format!("images: {size}, {held}, {} expected of {}", Bytes(predicted), Bytes(allowed)));
-    if index > 0 {
-        let wished = &candidates[0];
+    if candidate.rows < candidates[0].rows {
+        lines.push("images: guidance takes two runs of one row each, to halve what a run holds".to_owned());
+    }
+    let wished = &candidates[0];
+    if (wished.width, wished.height) != (candidate.width, candidate.height) {
         lines.push(format!(
             "images: {size} instead of {}x{}, which {}",
             wished.width,
             wished.height,
             if may(wished) {
-                format!("needs {}", Bytes(wished.one_at_a_time()))
+                format!("needs {}", Bytes(wished.in_pieces()))
             } else {
                 format!("is too large for level {level}")
             }
@@ -235,12 +325,22 @@ mod tests {
         DeviceMemory { device: Device::Cpu, name: "test".into(), total, free }
     }
 
+    fn of(budget: u64) -> Wishes {
+        Wishes { budget: Some(budget), ..Wishes::default() }
+    }
+
     fn candidate(width: u32, height: u32) -> Candidate {
         let pixels = u64::from(width * height);
-        let part = |part: &str, weights, activations| Demand { part: part.into(), weights, activations };
+        let part = |part: &str, weights, activations| Demand {
+            part: part.into(),
+            weights,
+            activations,
+            least: weights / 20 + activations,
+        };
         Candidate {
             width,
             height,
+            rows: 2,
             demands: vec![
                 part("text encoder", 200 * MIB, 10 * MIB),
                 part("denoiser", 1600 * MIB, pixels * 2000),
@@ -264,7 +364,7 @@ mod tests {
     #[test]
     fn plenty_keeps_everything_loaded_at_the_wished_size() {
         let placement =
-            place(&device(24 * GIB, 22 * GIB), None, &[candidate(704, 1280), candidate(384, 704)]).unwrap();
+            place(&device(24 * GIB, 22 * GIB), Wishes::default(), &[candidate(704, 1280), candidate(384, 704)]).unwrap();
         assert_eq!((placement.candidate, placement.residency), (0, Residency::Resident));
         assert_eq!(placement.lines[0], "memory: 24.0 GiB total, 22.0 GiB free on cpu, level high");
         assert_eq!(placement.lines.len(), 2);
@@ -274,32 +374,52 @@ mod tests {
     fn less_loads_part_by_part_and_still_less_draws_smaller_and_says_so() {
         let candidates = [candidate(288, 512), candidate(256, 448)];
         let taken = |budget| {
-            let placement = place(&device(24 * GIB, 22 * GIB), Some(budget), &candidates).unwrap();
+            let placement = place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
             (placement.candidate, placement.residency, placement.lines)
         };
         let (resident, apart) = (candidates[0].resident(), candidates[0].one_at_a_time());
         assert_eq!((taken(resident).0, taken(resident).1), (0, Residency::Resident));
         assert_eq!((taken(resident - 1).0, taken(resident - 1).1), (0, Residency::Model));
-        let (index, residency, lines) = taken(apart - 1);
-        assert_eq!((index, residency), (1, Residency::Model));
+        let pieces = candidates[0].in_pieces();
+        assert_eq!((taken(apart - 1).0, taken(apart - 1).1), (0, Residency::Sequential));
+        let (index, residency, lines) = taken(pieces - 1);
+        assert_eq!((index, residency), (1, Residency::Sequential));
         assert!(lines[2].contains("256x448 instead of 288x512, which needs"), "{lines:?}");
+    }
+
+    #[test]
+    fn rows_one_by_one_go_before_pieces_and_a_wish_is_kept() {
+        let two = candidate(288, 512);
+        let mut one = Candidate { rows: 1, ..two.clone() };
+        one.demands.iter_mut().for_each(|demand| demand.activations /= 2);
+        let (between, candidates) = (one.one_at_a_time(), [two.clone(), one]);
+        let device = device(24 * GIB, 22 * GIB);
+        let placement = place(&device, of(between), &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (1, Residency::Model));
+        assert!(placement.lines[2].contains("two runs"), "{:?}", placement.lines);
+        let wished = Wishes { residency: Some(Residency::Sequential), ..Wishes::default() };
+        let placement = place(&device, wished, &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (0, Residency::Sequential));
+        let wished = Wishes { budget: Some(GIB), residency: Some(Residency::Model), ..Wishes::default() };
+        let error = place(&device, wished, &candidates).unwrap_err();
+        assert!(error.to_string().contains("288x512, model"), "{error}");
     }
 
     #[test]
     fn a_low_level_draws_no_large_picture_even_if_it_fits() {
         let candidates = [candidate(704, 1280), candidate(288, 512)];
-        let placement = place(&device(64 * GIB, 60 * GIB), Some(7 * GIB), &candidates).unwrap();
+        let placement = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates).unwrap();
         assert_eq!(placement.candidate, 1);
         assert!(placement.lines[2].contains("too large for level very low"), "{:?}", placement.lines);
-        let only = place(&device(64 * GIB, 60 * GIB), Some(7 * GIB), &candidates[..1]).unwrap();
+        let only = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates[..1]).unwrap();
         assert_eq!(only.candidate, 0, "what is asked for exactly is drawn");
     }
 
     #[test]
     fn too_little_says_by_how_much() {
-        let error = place(&device(24 * GIB, 22 * GIB), Some(GIB), &[candidate(384, 704)]).unwrap_err();
-        assert_eq!(error.needed, 1600 * MIB + 384 * 704 * 2000);
-        assert!(error.to_string().contains("1.1 GiB more"), "{error}");
+        let error = place(&device(24 * GIB, 22 * GIB), of(512 * MIB), &[candidate(384, 704)]).unwrap_err();
+        assert_eq!(error.needed, 80 * MIB + 384 * 704 * 2000);
+        assert!(error.to_string().contains("84 MiB more"), "{error}");
     }
 
     proptest! {
@@ -307,11 +427,11 @@ mod tests {
         fn a_placement_fits_and_more_memory_never_draws_smaller(budget in 0..8 * GIB, more in 0..8 * GIB) {
             let device = device(64 * GIB, 60 * GIB);
             let candidates = [candidate(704, 1280), candidate(576, 1024), candidate(384, 704)];
-            match place(&device, Some(budget), &candidates) {
+            match place(&device, of(budget), &candidates) {
                 Err(error) => prop_assert!(error.needed > budget),
                 Ok(placement) => {
                     prop_assert!(placement.predicted <= budget);
-                    let richer = place(&device, Some(budget + more), &candidates);
+                    let richer = place(&device, of(budget + more), &candidates);
                     prop_assert!(richer.is_ok_and(|richer| richer.candidate <= placement.candidate));
                 }
             }

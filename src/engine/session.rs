@@ -6,7 +6,10 @@ use std::{
     thread,
 };
 
-use ort::{session::builder::GraphOptimizationLevel, value::ValueType};
+use ort::{
+    session::builder::{GraphOptimizationLevel, SessionBuilder},
+    value::ValueType,
+};
 
 use super::{Device, Element, Error, Tensor, load, provider, tensor};
 
@@ -87,9 +90,22 @@ impl Session {
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
         let session = build(path, options).map_err(|e| failed(e, path, device, Failed::Open))?;
+        Ok(Self::of(session, path, device))
+    }
+
+    /// Loads the ONNX file in `onnx`, whose large weights lie in files in `folder`. `path` is the model it was
+    /// made from, for messages.
+    pub fn from_memory(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
+        let device = options.device;
+        let session = build_from_memory(onnx, folder, options, Weights::Arranged)
+            .map_err(|e| failed(e, path, device, Failed::Open))?;
+        Ok(Self::of(session, path, device))
+    }
+
+    fn of(session: ort::session::Session, path: &Path, device: Device) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
         let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
-        Ok(Self { session, path: path.to_owned(), device, inputs, outputs })
+        Self { session, path: path.to_owned(), device, inputs, outputs }
     }
 
     /// What it takes.
@@ -149,22 +165,58 @@ impl Session {
 }
 
 fn build(path: &Path, options: &Options) -> Result<ort::session::Session, Failure> {
+    Ok(builder(options, Weights::Arranged)?.commit_from_file(path)?)
+}
+
+/// A session of the ONNX file in `onnx`, whose weights lie in files in `folder`.
+pub(super) fn build_from_memory(
+    onnx: &[u8],
+    folder: &Path,
+    options: &Options,
+    weights: Weights,
+) -> Result<ort::session::Session, Failure> {
+    let folder = folder.to_str().ok_or_else(|| {
+        Failure::Reason(format!("the folder `{}` has a name that is no text", folder.display()))
+    })?;
+    let builder = builder(options, weights)?;
+    let mut builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
+    Ok(builder.commit_from_memory(onnx)?)
+}
+
+/// What becomes of weights when they are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// They are copied into the order that suits the processor best: faster runs, and up to twice the
+    /// memory.
+    Arranged,
+    /// They are read where they lie, in mapped files: the system loads and drops their pages, and loading a
+    /// session costs milliseconds.
+    WhereTheyLie,
+}
+
+fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failure> {
     let library = load()?;
     let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
     let providers = provider::providers(options.device).map_err(unusable)?;
-    let builder = ort::session::Session::builder(library.environment())?
-        .with_optimization_level(GraphOptimizationLevel::All)?
+    let mut builder = SessionBuilder::new(library.environment())?
         .with_intra_threads(options.threads.get())?
         .with_inter_threads(1)?
         .with_deterministic_compute(true)?
         // With it, the second run takes one block for all of a run beside what the first one took.
-        .with_memory_pattern(false)?
-        .with_execution_providers(providers);
-    Ok(builder.map_err(|e| unusable(e.to_string()))?.commit_from_file(path)?)
+        .with_memory_pattern(false)?;
+    builder = match weights {
+        Weights::Arranged => builder.with_optimization_level(GraphOptimizationLevel::All)?,
+        Weights::WhereTheyLie => builder
+            .with_optimization_level(GraphOptimizationLevel::Level2)?
+            .with_prepacking(false)?
+            .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?,
+    };
+    Ok(builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?)
 }
 
 /// Either ours already, or ONNX Runtime's, still without a place.
-enum Failure {
+#[derive(Debug)]
+pub(super) enum Failure {
     Known(Error),
     Reason(String),
 }
@@ -185,6 +237,14 @@ impl<R> From<ort::Error<R>> for Failure {
 enum Failed {
     Open,
     Run,
+}
+
+pub(super) fn failed_to_open(failure: Failure, path: &Path, device: Device) -> Error {
+    failed(failure, path, device, Failed::Open)
+}
+
+pub(super) fn failed_to_run(failure: Failure, path: &Path, device: Device) -> Error {
+    failed(failure, path, device, Failed::Run)
 }
 
 fn failed(failure: impl Into<Failure>, path: &Path, device: Device, at: Failed) -> Error {

@@ -147,6 +147,12 @@ impl Tensor {
         Ok(each!(self, array => TensorRef::from_array_view(array)?.into()))
     }
 
+    /// Gives the tensor to ONNX Runtime.
+    pub(super) fn into_value(self) -> ort::Result<DynValue> {
+        let standard = self.standardize().into_owned();
+        Ok(each!(standard, array => ort::value::Tensor::from_array(array)?.into_dyn()))
+    }
+
     /// Copies a tensor out of ONNX Runtime; `None` if its element type is not ours.
     pub(super) fn take(value: &DynValue) -> ort::Result<Option<Self>> {
         let Some(element) = value.dtype().tensor_type().and_then(Element::of) else { return Ok(None) };

@@ -21,4 +21,7 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The shape of something cannot be known.
+    #[error("{0}")]
+    Shape(#[from] super::shapes::Unknown),
 }

@@ -1,4 +1,5 @@
-//! Computes what is made of constants alone: exporters write pads and sizes as chains of small operators.
+//! Computes what is made of constants alone: exporters write pads, sizes and scales as chains of small
+//! operators.
 
 use std::collections::HashMap;
 
@@ -6,10 +7,23 @@ use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
 
 use super::{Node, Weight};
 
+/// Answers of more elements than this are not computed.
+pub(super) const MOST: usize = 1 << 10;
+
 /// What `node` answers, if all it takes is constant, small and known, and the operator is one of those
-/// that exporters use for shapes. `filler` is what a `ConstantOfShape` is full of.
-pub(super) fn fold(node: &Node, weights: &HashMap<String, Weight>, filler: f64) -> Option<Weight> {
+/// that exporters use for shapes.
+pub(super) fn fold(node: &Node, weights: &HashMap<String, Weight>) -> Option<Weight> {
     let input = |place: usize| array(weights.get(node.inputs.get(place)?)?);
+    let made = rearrange(node, &input)?;
+    Some(Weight {
+        dims: made.shape().iter().map(|&dim| dim as u64).collect(),
+        bytes: made.len() as u64 * 8,
+        numbers: Some(made.iter().copied().collect()),
+    })
+}
+
+/// What an operator that moves numbers about answers.
+pub(super) fn rearrange(node: &Node, input: &dyn Fn(usize) -> Option<ArrayD<f64>>) -> Option<ArrayD<f64>> {
     let integers =
         |place: usize| -> Option<Vec<i64>> { Some(input(place)?.iter().map(|x| *x as i64).collect()) };
     let given = |place: usize, name: &str| integers(place).or_else(|| Some(node.integers(name)?.to_vec()));
@@ -17,9 +31,9 @@ pub(super) fn fold(node: &Node, weights: &HashMap<String, Weight>, filler: f64) 
         "ConstantOfShape" => {
             let shape: Vec<usize> =
                 integers(0)?.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
-            let few =
-                shape.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim)).is_some_and(|all| all <= 64);
-            few.then(|| ArrayD::from_elem(shape, filler))?
+            let all = shape.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim));
+            let filler = node.tensor("value").and_then(|(_, numbers)| numbers.first().copied());
+            all.is_some_and(|all| all <= MOST).then(|| ArrayD::from_elem(shape, filler.unwrap_or(0.0)))?
         }
         "Concat" => {
             let parts: Vec<_> = (0..node.inputs.len()).map(input).collect::<Option<_>>()?;
@@ -78,13 +92,106 @@ pub(super) fn fold(node: &Node, weights: &HashMap<String, Weight>, filler: f64) 
             let length = from.len();
             from.into_shape_with_order(IxDyn(&[length])).ok()?
         }
+        "Tile" => {
+            let (from, times) = (input(0)?, integers(1)?);
+            let mut tiled = from;
+            for (at, &times) in times.iter().enumerate() {
+                let views: Vec<_> = (0..times).map(|_| tiled.view()).collect();
+                tiled = concatenate(Axis(at), &views).ok().filter(|tiled| tiled.len() <= MOST)?;
+            }
+            tiled
+        }
+        "Expand" => {
+            let (from, shape) = (input(0)?, integers(1)?);
+            let shape: Vec<u64> = shape.iter().map(|&dim| dim.max(1) as u64).collect();
+            let own: Vec<u64> = from.shape().iter().map(|&dim| dim as u64).collect();
+            let shape: Vec<usize> = broadcast(&own, &shape)?.iter().map(|&dim| dim as usize).collect();
+            (shape.iter().product::<usize>() <= MOST).then_some(())?;
+            from.broadcast(shape)?.to_owned()
+        }
+        "Range" => {
+            let number = |place: usize| input(place)?.first().copied();
+            let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
+            let count = ((limit - start) / step).ceil().max(0.0);
+            (count <= MOST as f64).then(|| {
+                ArrayD::from_shape_fn(IxDyn(&[count as usize]), |at| start + step * at[0] as f64)
+            })?
+        }
         _ => return None,
     };
-    Some(Weight {
-        dims: made.shape().iter().map(|&dim| dim as u64).collect(),
-        bytes: made.len() as u64 * 8,
-        numbers: Some(made.iter().copied().collect()),
-    })
+    Some(made)
+}
+
+/// What an operator that computes answers; `whole` says that its numbers are integers.
+pub(super) fn compute(
+    node: &Node,
+    whole: bool,
+    input: &dyn Fn(usize) -> Option<ArrayD<f64>>,
+) -> Option<ArrayD<f64>> {
+    let one = |f: fn(f64) -> f64| Some(input(0)?.mapv(f));
+    let two = |f: &dyn Fn(f64, f64) -> f64| zip(&input(0)?, &input(1)?, f);
+    let holds = |f: fn(f64, f64) -> bool| two(&|a, b| f64::from(u8::from(f(a, b))));
+    match node.kind.as_str() {
+        "Identity" | "Cast" => input(0),
+        "Neg" => one(|x| -x),
+        "Abs" => one(f64::abs),
+        "Floor" => one(f64::floor),
+        "Ceil" => one(f64::ceil),
+        "Round" => one(f64::round_ties_even),
+        "Sqrt" => one(f64::sqrt),
+        "Reciprocal" => one(f64::recip),
+        "Not" => one(|x| f64::from(u8::from(x == 0.0))),
+        "Add" => two(&|a, b| a + b),
+        "Sub" => two(&|a, b| a - b),
+        "Mul" => two(&|a, b| a * b),
+        "Div" if whole => two(&|a, b| (a / b).trunc()),
+        "Div" => two(&|a, b| a / b),
+        "Mod" if whole => two(&|a, b| a - b * (a / b).floor()),
+        "Pow" => two(&f64::powf),
+        "Min" => two(&f64::min),
+        "Max" => two(&f64::max),
+        "Equal" => holds(|a, b| a == b),
+        "Less" => holds(|a, b| a < b),
+        "Greater" => holds(|a, b| a > b),
+        "LessOrEqual" => holds(|a, b| a <= b),
+        "GreaterOrEqual" => holds(|a, b| a >= b),
+        "And" => holds(|a, b| a != 0.0 && b != 0.0),
+        "Or" => holds(|a, b| a != 0.0 || b != 0.0),
+        "Where" => {
+            let chosen = zip(&input(0)?, &input(1)?, &|choice, x| if choice == 0.0 { f64::NAN } else { x })?;
+            zip(&chosen, &input(2)?, &|x, other| if x.is_nan() { other } else { x })
+        }
+        "ReduceProd" if node.inputs.len() == 1 && node.integers("axes").is_none() => {
+            let all = input(0)?;
+            let dims = if node.integer("keepdims") == Some(0) { 0 } else { all.ndim() };
+            Some(ArrayD::from_elem(vec![1; dims], all.product()))
+        }
+        _ => None,
+    }
+}
+
+fn zip(a: &ArrayD<f64>, b: &ArrayD<f64>, f: &dyn Fn(f64, f64) -> f64) -> Option<ArrayD<f64>> {
+    let dims = |array: &ArrayD<f64>| array.shape().iter().map(|&dim| dim as u64).collect::<Vec<_>>();
+    let shape: Vec<usize> = broadcast(&dims(a), &dims(b))?.iter().map(|&dim| dim as usize).collect();
+    (shape.iter().product::<usize>() <= MOST).then_some(())?;
+    let (a, b) = (a.broadcast(shape.clone())?, b.broadcast(shape)?);
+    Some(ndarray::Zip::from(&a).and(&b).map_collect(|&a, &b| f(a, b)))
+}
+
+/// The shape of two tensors combined element by element, as in numpy.
+pub(super) fn broadcast(a: &[u64], b: &[u64]) -> Option<Vec<u64>> {
+    let rank = a.len().max(b.len());
+    let at = |dims: &[u64], place: usize| match (place + dims.len()).checked_sub(rank) {
+        Some(place) => dims[place],
+        None => 1,
+    };
+    (0..rank)
+        .map(|place| match (at(a, place), at(b, place)) {
+            (a, b) if a == b => Some(a),
+            (1, other) | (other, 1) => Some(other),
+            _ => None,
+        })
+        .collect()
 }
 
 fn array(weight: &Weight) -> Option<ArrayD<f64>> {

@@ -1,16 +1,36 @@
-//! The ONNX graph as data: read it, and ask what it looks at and what it holds.
+//! The ONNX graph as data: read it, ask what it looks at and what it holds, change it, write it.
 //!
-//! [`Graph::read`] reads a file, [`reach`](Graph::reach) walks over its nodes. It knows operators, and no
-//! model by name.
+//! A [`Document`] is a whole ONNX file; [`Graph`] is what can be asked of it without its weights, such as how
+//! far it [looks](Graph::reach). It knows operators, and no model by name.
 
+mod bind;
+mod cut;
+mod document;
+mod element;
 mod error;
 mod fold;
 mod footing;
+mod fuse_attention;
+mod index;
+mod liveness;
+mod mapping;
+mod neck;
 mod onnx;
 mod reach;
 mod read;
+mod resize_to_skip;
+mod shapes;
+mod tensor;
+mod widen;
+mod workspace;
 
+pub use cut::{Cuts, Piece};
+pub use document::{Beside, Document};
+pub use element::ElementType;
 pub use error::Error;
 pub use footing::Ratio;
+pub use liveness::Liveness;
+pub use neck::Halves;
 pub use reach::{Reach, Unbounded};
 pub use read::{Graph, Node, Port, Weight};
+pub use shapes::{Bindings, Known, Shapes, Unknown};

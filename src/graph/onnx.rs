@@ -1,23 +1,73 @@
-//! The messages of `onnx.proto3` that are read here; what is left out is stepped over.
+//! The messages of `onnx.proto3`, all of them that a model for inference may hold, so that what is read can
+//! be written again.
 
+use bytes::Bytes;
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
+    #[prost(int64, tag = "1")]
+    pub(super) ir_version: i64,
+    #[prost(string, tag = "2")]
+    pub(super) producer_name: String,
+    #[prost(string, tag = "3")]
+    pub(super) producer_version: String,
+    #[prost(string, tag = "4")]
+    pub(super) domain: String,
+    #[prost(int64, tag = "5")]
+    pub(super) model_version: i64,
     #[prost(message, optional, tag = "7")]
     pub(super) graph: Option<GraphProto>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) opset_import: Vec<OperatorSetId>,
+    #[prost(message, repeated, tag = "25")]
+    pub(super) functions: Vec<FunctionProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OperatorSetId {
+    #[prost(string, tag = "1")]
+    pub(super) domain: String,
+    #[prost(int64, tag = "2")]
+    pub(super) version: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FunctionProto {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) output: Vec<String>,
+    #[prost(string, repeated, tag = "6")]
+    pub(super) attribute: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) opset_import: Vec<OperatorSetId>,
+    #[prost(string, tag = "10")]
+    pub(super) domain: String,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) attribute_proto: Vec<AttributeProto>,
+    #[prost(string, tag = "13")]
+    pub(super) overload: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub(super) node: Vec<NodeProto>,
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
     #[prost(message, repeated, tag = "5")]
     pub(super) initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
     pub(super) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "15")]
+    pub(super) sparse_initializer: Vec<SparseTensorProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -26,10 +76,16 @@ pub(super) struct NodeProto {
     pub(super) input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
     pub(super) output: Vec<String>,
+    #[prost(string, tag = "3")]
+    pub(super) name: String,
     #[prost(string, tag = "4")]
     pub(super) op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub(super) attribute: Vec<AttributeProto>,
+    #[prost(string, tag = "7")]
+    pub(super) domain: String,
+    #[prost(string, tag = "8")]
+    pub(super) overload: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -40,14 +96,29 @@ pub(super) struct AttributeProto {
     pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
-    #[prost(bytes = "vec", optional, tag = "4")]
-    pub(super) s: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub(super) s: Option<Bytes>,
     #[prost(message, optional, tag = "5")]
     pub(super) t: Option<TensorProto>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) g: Option<GraphProto>,
     #[prost(float, repeated, tag = "7")]
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub(super) ints: Vec<i64>,
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub(super) strings: Vec<Bytes>,
+    #[prost(message, repeated, tag = "10")]
+    pub(super) tensors: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) graphs: Vec<GraphProto>,
+    /// Which of the fields holds the value.
+    #[prost(int32, tag = "20")]
+    pub(super) r#type: i32,
+    #[prost(string, tag = "21")]
+    pub(super) ref_attr_name: String,
+    #[prost(message, optional, tag = "22")]
+    pub(super) sparse_tensor: Option<SparseTensorProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -60,12 +131,42 @@ pub(super) struct TensorProto {
     pub(super) float_data: Vec<f32>,
     #[prost(int32, repeated, tag = "5")]
     pub(super) int32_data: Vec<i32>,
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub(super) string_data: Vec<Bytes>,
     #[prost(int64, repeated, tag = "7")]
     pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(super) name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub(super) raw_data: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub(super) raw_data: Bytes,
+    #[prost(double, repeated, tag = "10")]
+    pub(super) double_data: Vec<f64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(super) uint64_data: Vec<u64>,
+    /// `location`, `offset` and `length` of weights beside the file.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<StringStringEntry>,
+    /// 1: the weights lie beside the file.
+    #[prost(int32, tag = "14")]
+    pub(super) data_location: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SparseTensorProto {
+    #[prost(message, optional, tag = "1")]
+    pub(super) values: Option<TensorProto>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) indices: Option<TensorProto>,
+    #[prost(int64, repeated, tag = "3")]
+    pub(super) dims: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StringStringEntry {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -76,6 +177,7 @@ pub(super) struct ValueInfoProto {
     pub(super) r#type: Option<TypeProto>,
 }
 
+/// Only tensors: a model that takes sequences or maps is read without their type, and refused by its user.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
@@ -96,39 +198,11 @@ pub(super) struct ShapeProto {
     pub(super) dim: Vec<DimProto>,
 }
 
-/// `dim_value` or `dim_param`; only the value is of use here.
+/// A length, or the name of one that is free.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DimProto {
     #[prost(int64, optional, tag = "1")]
     pub(super) dim_value: Option<i64>,
-}
-
-impl TensorProto {
-    /// Bytes of one element; sub-byte types count as one.
-    pub(super) fn element_bytes(&self) -> u64 {
-        match self.data_type {
-            7 | 11 | 13 => 8,
-            1 | 6 | 12 => 4,
-            4 | 5 | 10 | 16 => 2,
-            _ => 1,
-        }
-    }
-
-    /// Its numbers, if it is of 32-bit or 64-bit integers or of 32-bit floats, and they lie in the file.
-    pub(super) fn numbers(&self) -> Option<Vec<f64>> {
-        let raw = |width: usize| self.raw_data.chunks_exact(width);
-        let numbers: Vec<f64> = match self.data_type {
-            1 if !self.float_data.is_empty() => self.float_data.iter().map(|&x| f64::from(x)).collect(),
-            1 => raw(4).map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
-            6 if !self.int32_data.is_empty() => self.int32_data.iter().map(|&x| f64::from(x)).collect(),
-            6 => raw(4).map(|b| f64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
-            7 if !self.int64_data.is_empty() => self.int64_data.iter().map(|&x| x as f64).collect(),
-            7 => raw(8)
-                .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f64)
-                .collect(),
-            _ => return None,
-        };
-        let elements = self.dims.iter().product::<i64>();
-        (numbers.len() as i64 == elements).then_some(numbers)
-    }
+    #[prost(string, optional, tag = "2")]
+    pub(super) dim_param: Option<String>,
 }

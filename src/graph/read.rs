@@ -2,16 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
     path::Path,
 };
 
-use prost::Message;
-
 use super::{
-    Error,
+    Document, Error,
+    element::ElementType,
     fold::fold,
-    onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto},
+    onnx::{AttributeProto, NodeProto, TensorProto, ValueInfoProto},
 };
 
 /// Constants of at most so many elements keep their numbers: pads, scales, axes; not weights.
@@ -37,8 +35,8 @@ pub struct Port {
     pub name: String,
     /// The length of each dimension, `None` where it is free.
     pub dims: Vec<Option<u64>>,
-    /// Whether its elements are 16-bit floats of either kind.
-    pub half: bool,
+    /// The type of its elements; none if it is no tensor.
+    pub element: Option<ElementType>,
 }
 
 /// One operator.
@@ -46,6 +44,8 @@ pub struct Port {
 pub struct Node {
     /// `Conv`, `Relu`, ...
     pub kind: String,
+    /// What its exporter called it; often the path of the module it came from.
+    pub name: String,
     /// What it takes, empty where an optional input is left out.
     pub inputs: Vec<String>,
     /// What it answers.
@@ -58,6 +58,7 @@ enum Attribute {
     Integers(Vec<i64>),
     Float(f32),
     Text(String),
+    Tensor(ElementType, Vec<f64>),
 }
 
 /// A constant.
@@ -74,64 +75,37 @@ pub struct Weight {
 impl Graph {
     /// Reads the graph in the file at `path`. Weights beside the file are not looked at.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes).map_err(|reason| Error::NotOnnx { path: path.to_owned(), reason })
+        Ok(Document::read(path)?.graph())
     }
+}
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let model = ModelProto::decode(bytes).map_err(|error| error.to_string())?;
-        let graph = model.graph.filter(|graph| !graph.output.is_empty());
-        Ok(Self::from_proto(graph.ok_or("it has no graph with outputs")?))
-    }
-
-    fn from_proto(graph: GraphProto) -> Self {
+impl Document {
+    /// What the graph looks at, without its weights' numbers.
+    pub fn graph(&self) -> Graph {
+        let proto = &self.graph;
         let mut weights: HashMap<String, Weight> =
-            graph.initializer.iter().map(|tensor| (tensor.name.clone(), Weight::from(tensor))).collect();
-        // Before IR version 4 every initializer was listed as an input too.
-        let inputs = graph.input.iter().filter(|input| !weights.contains_key(&input.name));
-        let inputs = inputs.map(Port::from).collect();
-        let mut nodes = Vec::with_capacity(graph.node.len());
-        for node in graph.node {
-            let constant = node.attribute.iter().find_map(|attribute| attribute.t.as_ref());
+            proto.initializer.iter().map(|tensor| (tensor.name.clone(), Weight::from(tensor))).collect();
+        let inputs = proto.input.iter().map(Port::from).collect();
+        let mut nodes = Vec::with_capacity(proto.node.len());
+        for node in &proto.node {
             let source = node.input.first().and_then(|name| weights.get(name));
             match (node.op_type.as_str(), node.output.first()) {
-                ("Constant", Some(name)) => {
-                    let weight = constant.map(Weight::from).or_else(|| numbers(&node.attribute));
-                    weights.extend(weight.map(|weight| (name.clone(), weight)));
-                }
                 // Weights that are stored smaller than they are used.
                 ("Cast" | "Identity" | "DequantizeLinear", Some(name)) if source.is_some() => {
                     let weight = source.cloned();
                     weights.extend(weight.map(|weight| (name.clone(), weight)));
                 }
                 _ => {
-                    let filler = constant.and_then(|tensor| tensor.numbers()?.first().copied());
                     let node = Node::from(node);
-                    match (fold(&node, &weights, filler.unwrap_or(0.0)), node.outputs.first()) {
+                    match (fold(&node, &weights), node.outputs.first()) {
                         (Some(weight), Some(name)) => drop(weights.insert(name.clone(), weight)),
                         _ => nodes.push(node),
                     }
                 }
             }
         }
-        Self { inputs, outputs: graph.output.iter().map(Port::from).collect(), nodes, weights }
+        Graph { inputs, outputs: proto.output.iter().map(Port::from).collect(), nodes, weights }
     }
-}
-
-/// A `Constant` node that holds its numbers as attributes.
-fn numbers(attributes: &[AttributeProto]) -> Option<Weight> {
-    let numbers: Vec<f64> = attributes.iter().find_map(|attribute| match attribute.name.as_str() {
-        "value_int" | "value_ints" => Some(match attribute.i {
-            Some(one) => vec![one as f64],
-            None => attribute.ints.iter().map(|&x| x as f64).collect(),
-        }),
-        "value_float" | "value_floats" => Some(match attribute.f {
-            Some(one) => vec![f64::from(one)],
-            None => attribute.floats.iter().map(|&x| f64::from(x)).collect(),
-        }),
-        _ => None,
-    })?;
-    Some(Weight { dims: vec![numbers.len() as u64], bytes: numbers.len() as u64 * 8, numbers: Some(numbers) })
 }
 
 impl Node {
@@ -156,6 +130,14 @@ impl Node {
         }
     }
 
+    /// The numbers of an attribute that is a tensor, and their type.
+    pub(super) fn tensor(&self, name: &str) -> Option<(ElementType, &[f64])> {
+        match self.attributes.get(name)? {
+            Attribute::Tensor(element, numbers) => Some((*element, numbers)),
+            _ => None,
+        }
+    }
+
     /// The text of an attribute.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.attributes.get(name)? {
@@ -165,24 +147,31 @@ impl Node {
     }
 }
 
-impl From<NodeProto> for Node {
-    fn from(node: NodeProto) -> Self {
-        let attribute = |attribute: AttributeProto| {
+impl From<&NodeProto> for Node {
+    fn from(node: &NodeProto) -> Self {
+        let attribute = |attribute: &AttributeProto| {
             let value = match attribute {
-                AttributeProto { i: Some(integer), .. } => Attribute::Integers(vec![integer]),
-                AttributeProto { f: Some(float), .. } => Attribute::Float(float),
+                AttributeProto { i: Some(integer), .. } => Attribute::Integers(vec![*integer]),
+                AttributeProto { f: Some(float), .. } => Attribute::Float(*float),
                 AttributeProto { s: Some(text), .. } => {
-                    Attribute::Text(String::from_utf8_lossy(&text).into_owned())
+                    Attribute::Text(String::from_utf8_lossy(text).into_owned())
                 }
-                AttributeProto { ints, .. } => Attribute::Integers(ints),
+                AttributeProto { t: Some(tensor), .. } => {
+                    Attribute::Tensor(tensor.element(), tensor.numbers().unwrap_or_default())
+                }
+                // Some writers leave out a number that is zero.
+                AttributeProto { r#type: 2, .. } => Attribute::Integers(vec![0]),
+                AttributeProto { r#type: 1, .. } => Attribute::Float(0.0),
+                AttributeProto { ints, .. } => Attribute::Integers(ints.clone()),
             };
-            (attribute.name, value)
+            (attribute.name.clone(), value)
         };
         Self {
-            kind: node.op_type,
-            inputs: node.input,
-            outputs: node.output,
-            attributes: node.attribute.into_iter().map(attribute).collect(),
+            kind: node.op_type.clone(),
+            name: node.name.clone(),
+            inputs: node.input.clone(),
+            outputs: node.output.clone(),
+            attributes: node.attribute.iter().map(attribute).collect(),
         }
     }
 }
@@ -192,7 +181,7 @@ impl From<&TensorProto> for Weight {
         let dims: Vec<u64> = tensor.dims.iter().map(|&dim| u64::try_from(dim).unwrap_or(0)).collect();
         let elements = dims.iter().fold(1u64, |product, &dim| product.saturating_mul(dim));
         Self {
-            bytes: elements.saturating_mul(tensor.element_bytes()),
+            bytes: tensor.bytes(),
             numbers: (elements <= NUMBERS_KEPT).then(|| tensor.numbers()).flatten(),
             dims,
         }
@@ -207,7 +196,7 @@ impl From<&ValueInfoProto> for Port {
         Self {
             name: value.name.clone(),
             dims: dims.iter().map(|dim| length(dim.dim_value)).collect(),
-            half: tensor.is_some_and(|tensor| matches!(tensor.elem_type, 10 | 16)),
+            element: tensor.map(|tensor| ElementType(tensor.elem_type)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::{
-    graph::{Graph, Port, Reach},
+    graph::{ElementType, Graph, Port, Reach},
     models::{self, WeightBytes},
     story::Size,
 };
@@ -102,7 +102,7 @@ impl Network {
             name: model.name.clone(),
             file: model.file.clone(),
             weights: model.header.weights,
-            half: input.half,
+            half: input.element.is_some_and(ElementType::is_half),
             layout,
             fixed,
             range: model.config.as_ref().map_or(Ok(None), range).map_err(wrong)?,

@@ -1,7 +1,7 @@
 use ndarray::{Axis, concatenate};
 use serde::Deserialize;
 use shortform::{
-    diffusion::{Layer, TextEncoder, Tokenizer, weights},
+    diffusion::{Layer, TextEncoder, Tokenizer, Way, weights},
     engine,
     models::PartKind,
 };
@@ -52,7 +52,7 @@ fn long_and_weighted_prompts_become_the_right_tokens() {
     let model = studio.open(&cases.model);
     let tokenizer = Tokenizer::open(&model, "tokenizer").unwrap();
     let part = model.part(PartKind::TextEncoder).unwrap();
-    let mut encoder = TextEncoder::open(part, &engine::Options::default()).unwrap();
+    let mut encoder = TextEncoder::open(part, &engine::Options::default(), Way::Whole).unwrap();
     for case in &cases.cases {
         let chunks = tokenizer.chunks(&weights(&case.text));
         assert_eq!(chunks.len(), case.ids.len(), "{:?}", case.text);

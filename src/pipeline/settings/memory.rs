@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    engine::DeviceChoice,
+    engine::{DeviceChoice, Residency},
     pipeline::{
         fields::Fields,
         kind::{Kind, Wrong, bytes, name, only},
@@ -27,22 +27,38 @@ pub struct Memory {
     pub budget: Budget,
     /// Where they run.
     pub device: DeviceChoice,
+    /// How they are held; none for the fastest way that fits.
+    pub offload: Option<Residency>,
 }
 
 /// What later versions will let the user choose; until then the planner decides alone.
-const DECIDED: [&str; 8] =
-    ["vae_tiling", "vae_slicing", "offload", "storage", "compute", "attention", "batch", "clean"];
+const DECIDED: [&str; 7] =
+    ["vae_tiling", "vae_slicing", "storage", "compute", "attention", "batch", "clean"];
 
 impl Memory {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let budget = bytes(64 << 20..=1 << 50).map(Budget::Bytes).or_auto(Budget::Auto);
         let budget = fields.get("budget", &budget);
         let device = fields.get("device", &device());
+        let offload = fields.get("offload", &offload());
         let decided: Vec<_> =
             DECIDED.iter().map(|&name| fields.get(name, &only("auto", "choosing this by hand"))).collect();
         decided.into_iter().collect::<Option<()>>()?;
-        Some(Self { budget: budget?, device: device? })
+        Some(Self { budget: budget?, device: device?, offload: offload? })
     }
+}
+
+fn offload() -> Kind<Option<Residency>> {
+    let all = Residency::ALL.map(|way| format!("`{way}`")).join(", ");
+    let word = name(&format!("`auto`, {all}"));
+    Kind::new(word.expected.clone(), move |node| {
+        let written = word.read(node)?;
+        if written == "auto" {
+            return Ok(None);
+        }
+        let found = Residency::ALL.into_iter().find(|way| way.to_string() == written);
+        found.map(Some).ok_or_else(|| Wrong::new(format!("is {}, which is unknown", node.kind())))
+    })
 }
 
 fn device() -> Kind<DeviceChoice> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, Noise, Options, Request, TextToImage},
-    engine::{self, Candidate, Residency},
+    engine::{self, Candidate, Residency, Wishes},
     pipeline::Budget,
     story::{Scene, Seed, Size},
 };
@@ -40,21 +40,33 @@ impl<'a> Painter<'a> {
         let unusable = |error| failed(diffusion::Error::Engine(error), "");
         let (device, why) = machine.choose(plan.memory.device).map_err(unusable)?;
         let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let candidate = |size: &Size| {
+        let candidate = |(size, rows): (&Size, u64)| {
             let demands = diffusion::demands(&brush.model, &brush.geometry, device.device, *size, rows)?;
-            Ok(Candidate { width: size.width, height: size.height, demands })
+            Ok(Candidate { width: size.width, height: size.height, rows, demands })
         };
-        let candidates: Result<Vec<_>, diffusion::Error> = plan.sizes.iter().map(candidate).collect();
+        let ways = plan.sizes.iter().flat_map(|size| (1..=rows).rev().map(move |rows| (size, rows)));
+        let candidates: Result<Vec<_>, diffusion::Error> = ways.map(candidate).collect();
         let candidates = candidates.map_err(|error| failed(error, ""))?;
         let budget = match plan.memory.budget {
             Budget::Auto => None,
             Budget::Bytes(bytes) => Some(bytes),
         };
-        let placement = engine::place(device, budget, &candidates)
+        let wishes = Wishes::on(device.device, budget, plan.memory.offload);
+        let placement = engine::place(device, wishes, &candidates)
             .map_err(|error| Error::new(Kind::OutOfMemory, "", error))?;
-        painter.rung = placement.candidate;
+        let taken = &candidates[placement.candidate];
+        painter.rung = plan
+            .sizes
+            .iter()
+            .position(|size| (size.width, size.height) == (taken.width, taken.height))
+            .unwrap_or(0);
         painter.options =
-            Options { session: engine::Options::on(device.device), residency: placement.residency };
+            Options {
+                session: engine::Options::on(device.device),
+                residency: placement.residency,
+                limit: placement.predicted,
+                rows: taken.rows as usize,
+            };
         let drawer = painter.load(brush)?;
         let decisions = why.into_iter().chain(plan.why.clone()).chain(placement.lines);
         decisions.chain(drawer.notes().to_vec()).for_each(|line| ctx.note(line));
@@ -71,7 +83,8 @@ impl<'a> Painter<'a> {
         self.plan.sizes[self.rung]
     }
 
-    /// After memory ran out: first keeps one part loaded at a time, then goes a size down.
+    /// After memory ran out: first keeps one part loaded at a time, then one piece of a
+    /// part, then goes a size down.
     pub(super) fn step_down(&mut self, error: Error, ctx: &mut Context<'_>) -> Result<(), Error> {
         let Some(brush) = &self.plan.brush else { return Err(error) };
         // Everything loaded is given back before anything is loaded again.
@@ -79,6 +92,9 @@ impl<'a> Painter<'a> {
         let step = if self.options.residency == Residency::Resident {
             self.options.residency = Residency::Model;
             format!("{} with one part loaded at a time", self.size())
+        } else if self.options.residency != Residency::Sequential {
+            self.options.residency = Residency::Sequential;
+            format!("{} with each part in pieces", self.size())
         } else if self.rung + 1 < self.plan.sizes.len() {
             self.rung += 1;
             format!("{}", self.size())

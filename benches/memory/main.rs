@@ -1,0 +1,228 @@
+//! What `just bench-memory` prints: how much memory real sizes take, each measured in a process of its own, and
+//! how that compares with what was foretold.
+//!
+//! Weights are random numbers in the shapes of Stable Diffusion 1.5 and XL, made on the spot (9 GB of disk, in
+//! `SHORTFORM_BENCH_DIR` or the build folder).
+
+mod sizes;
+
+use std::{error::Error, path::Path, process::Command, time::Instant};
+
+use ndarray::{Array4, ArrayD, IxDyn};
+use serde::{Deserialize, Serialize};
+use shortform::{
+    diffusion::{self, Denoiser, Geometry, Told, VaeDecoder, Way},
+    engine::{self, Device, Loaded},
+    models::{Model, PartKind},
+    story::Size,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const MIB: f64 = (1u64 << 20) as f64;
+/// Under this name the program measures itself.
+const STEP: &str = "SHORTFORM_BENCH_STEP";
+
+/// What is measured in a process of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Step {
+    model: String,
+    part: String,
+    width: u32,
+    height: u32,
+    rows: usize,
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq)]
+enum How {
+    /// As exported, with ONNX Runtime's own settings.
+    Exported,
+    /// Rewritten, all of it loaded.
+    Whole,
+    /// Rewritten, in pieces that hold as little as can be.
+    Pieces,
+}
+
+/// What came out, in bytes and seconds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Measured {
+    /// The most the process held, what it holds without a model included.
+    peak: u64,
+    /// What was foretold of that.
+    foretold: u64,
+    /// One run, the second.
+    seconds: f64,
+}
+
+fn main() -> Result<()> {
+    if let Ok(step) = std::env::var(STEP) {
+        let measured = measure(&serde_json::from_str(&step)?)?;
+        println!("{}", serde_json::to_string(&measured)?);
+        return Ok(());
+    }
+    // `cargo test --benches` builds this to see that it builds.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let models = sizes::make()?;
+    let step = |model: &str, part: &str, width, height, rows, how| Step {
+        model: models.join(model).display().to_string(),
+        part: part.into(),
+        width,
+        height,
+        rows,
+        how,
+    };
+    println!("{:<52} {:>10} {:>10} {:>7} {:>8}", "", "peak", "foretold", "off", "seconds");
+    let exported = show(&step("sd15", "unet", 512, 512, 1, How::Exported))?;
+    let fastest = show(&step("sd15", "unet", 512, 512, 1, How::Whole))?;
+    let smallest = show(&step("sd15", "unet", 512, 512, 1, How::Pieces))?;
+    bound("fastest: time / as exported", fastest.seconds / exported.seconds, 0.70);
+    bound("fastest: GiB", fastest.peak as f64 / MIB / 1024.0, 3.9);
+    bound("smallest: time / as exported", smallest.seconds / exported.seconds, 0.90);
+    bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
+    let large = show(&step("sd15", "unet", 704, 1280, 1, How::Pieces))?;
+    bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);
+    let decoded = show(&step("sd15", "vae_decoder", 720, 1280, 1, How::Pieces))?;
+    bound("VAE decode 720x1280: MiB", decoded.peak as f64 / MIB, 450.0);
+    let xl = show(&step("sdxl", "unet", 768, 1344, 1, How::Pieces))?;
+    bound("SDXL UNet 768x1344 in pieces: MiB", xl.peak as f64 / MIB, 900.0);
+    for (width, height) in [(256, 256), (384, 640), (512, 768), (576, 1024), (720, 1280)] {
+        for rows in [1, 2] {
+            show(&step("sd15", "unet", width, height, rows, How::Pieces))?;
+        }
+        show(&step("sd15", "vae_decoder", width, height, 1, How::Pieces))?;
+    }
+    let peak = picture(&models.join("sd15"))?;
+    bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
+    Ok(())
+}
+
+fn show(step: &Step) -> Result<Measured> {
+    let output = Command::new(std::env::current_exe()?).env(STEP, serde_json::to_string(step)?).output()?;
+    if !output.status.success() {
+        return Err(format!("{step:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let measured: Measured = serde_json::from_slice(&output.stdout)?;
+    let model = Path::new(&step.model).file_name().unwrap_or_default().to_string_lossy();
+    let what = format!(
+        "{model} {} {}x{}, {} row(s), {:?}",
+        step.part, step.width, step.height, step.rows, step.how
+    );
+    let off = measured.foretold as f64 / measured.peak as f64 - 1.0;
+    println!(
+        "{what:<52} {:>6.0} MiB {:>6.0} MiB {:>6.1}% {:>8.2}",
+        measured.peak as f64 / MIB,
+        measured.foretold as f64 / MIB,
+        off * 100.0,
+        measured.seconds
+    );
+    Ok(measured)
+}
+
+fn bound(what: &str, found: f64, most: f64) {
+    let verdict = if found <= most { "" } else { "  missed" };
+    println!("    {what:<48} {found:>8.2}   at most {most:.2}{verdict}");
+}
+
+/// Runs a part twice and says what it took.
+fn measure(step: &Step) -> Result<Measured> {
+    engine::load()?;
+    let model = Model::open(Path::new(&step.model))?;
+    let geometry = Geometry::of(&model)?;
+    let size = Size::new(step.width, step.height);
+    let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
+    let demands = diffusion::demands(&model, &geometry, Device::Cpu, size, step.rows as u64)?;
+    let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
+    let (way, need) = match step.how {
+        How::Pieces => (Way::Pieces(demand.least, Loaded::One), demand.least),
+        _ => (Way::Whole, demand.weights + demand.activations),
+    };
+    let own = engine::process().resident;
+    let shape = geometry.latent_shape(size);
+    let latents = Array4::from_shape_fn(shape, |(_, channel, y, x)| {
+        ((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4
+    });
+    let mut seconds = 0.0;
+    let part = model.part(kind)?;
+    match (kind, step.how) {
+        (_, How::Exported) => {
+            let mut session = engine::Session::open(&part.file, &engine::Options::default())?;
+            let given: Vec<(String, engine::Tensor)> = told(step, &model)
+                .into_iter()
+                .map(|(name, values)| (name.to_owned(), values.into()))
+                .chain([
+                    ("sample".to_owned(), latents.into()),
+                    ("timestep".to_owned(), timestep(&session)),
+                ])
+                .collect();
+            let given: Vec<(&str, engine::Tensor)> =
+                given.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
+            for _ in 0..2 {
+                let begun = Instant::now();
+                session.run(&given)?;
+                seconds = begun.elapsed().as_secs_f64();
+            }
+        }
+        (PartKind::Denoiser, _) => {
+            let mut denoiser = Denoiser::open(part, model.family, &engine::Options::default(), way)?;
+            let mut all = Told::rows(step.rows);
+            told(step, &model).into_iter().for_each(|(name, values)| all.each(name, values));
+            for _ in 0..2 {
+                let begun = Instant::now();
+                denoiser.predict(&latents, 501.0, &all, step.rows)?;
+                seconds = begun.elapsed().as_secs_f64();
+            }
+        }
+        _ => {
+            let mut decoder = VaeDecoder::open(part, &geometry, &engine::Options::default(), way)?;
+            let begun = Instant::now();
+            decoder.decode(&latents)?;
+            seconds = begun.elapsed().as_secs_f64();
+        }
+    }
+    let peak = engine::process().peak.ok_or("this system does not tell a process's peak")?;
+    Ok(Measured { peak, foretold: own + need, seconds })
+}
+
+fn timestep(session: &engine::Session) -> engine::Tensor {
+    let element = session.input("timestep").and_then(|port| port.element).unwrap_or(engine::Element::F32);
+    engine::Tensor::from_f32(ArrayD::from_elem(IxDyn(&[]), 501.0), element)
+}
+
+fn told(step: &Step, model: &Model) -> Vec<(&'static str, ArrayD<f32>)> {
+    let values = |shape: &[usize]| ArrayD::from_shape_fn(IxDyn(shape), |at| (at[1] % 13) as f32 / 6.0 - 1.0);
+    match model.family {
+        shortform::models::Family::StableDiffusionXl => vec![
+            ("encoder_hidden_states", values(&[step.rows, 77, 2048])),
+            ("text_embeds", values(&[step.rows, 1280])),
+            ("time_ids", values(&[step.rows, 6])),
+        ],
+        _ => vec![("encoder_hidden_states", values(&[step.rows, 77, 768]))],
+    }
+}
+
+/// The program's own `image`, one step, and the most it held.
+fn picture(model: &Path) -> Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shortform"))
+        .args(["image", "--prompt", "a lighthouse by the sea", "--inference-steps", "1", "--guidance-scale", "7.5"])
+        .args(["--size", "720x1280", "--memory-budget", "700MiB", "--quiet", "--model"])
+        .arg(model)
+        .arg("-o")
+        .arg(folder.path().join("picture.png"))
+        .spawn()?;
+    let mut peak = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let text = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0) * 1024);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    if status.success() { Ok(peak) } else { Err(format!("shortform image ended with {status}").into()) }
+}

@@ -1,0 +1,302 @@
+//! One network of a model, rewritten to need less memory, whole or in pieces.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    engine::{self, Chain, Device, Element, Link, Loaded, Port, Session, Tensor},
+    graph::{Bindings, Document, ElementType, Halves},
+};
+
+use super::{Error, tiles};
+
+/// How a network is held in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// All of it, from its first run to its end.
+    Whole,
+    /// In pieces that hold at most so many bytes each, if that can be done: the one that runs, or also the
+    /// next, which is loaded meanwhile.
+    Pieces(u64, Loaded),
+}
+
+/// A network that is rewritten for the shapes it is run with, and loaded when it is first run.
+#[derive(Debug)]
+pub(super) struct Network {
+    document: Document,
+    /// Whether the document's attention is fused already.
+    rewritten: bool,
+    path: PathBuf,
+    options: engine::Options,
+    way: Way,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed,
+    Whole(Session),
+    Pieces(Bindings, Chain),
+}
+
+impl Network {
+    /// Reads the graph in the file at `path`; its weights are loaded when it first runs.
+    pub(super) fn open(path: &Path, options: &engine::Options, way: Way) -> Result<Self, Error> {
+        engine::load()?;
+        Ok(Self::of(read(path, options.device)?, path, options, way))
+    }
+
+    /// A network of a graph that was read from the file at `path`.
+    fn of(document: Document, path: &Path, options: &engine::Options, way: Way) -> Self {
+        let graph = document.graph();
+        let port = |port: &crate::graph::Port| Port {
+            name: port.name.clone(),
+            element: port.element.and_then(element),
+            dims: port.dims.iter().map(|dim| dim.map(|length| length as usize)).collect(),
+            symbols: vec![String::new(); port.dims.len()],
+        };
+        Self {
+            inputs: graph.inputs.iter().map(port).collect(),
+            outputs: graph.outputs.iter().map(port).collect(),
+            rewritten: false,
+            document,
+            path: path.to_owned(),
+            options: *options,
+            way,
+            state: State::Closed,
+        }
+    }
+
+    /// The network in two, of which the second enlarges the picture, where it can be split so and where it
+    /// needs more than it may have when its inputs have the lengths of `bound`. Answers the tensor handed over
+    /// and its shape, too.
+    pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
+        let Way::Pieces(limit, _) = self.way else { return None };
+        let mut document = self.document.clone();
+        rewrite(&mut document, bound);
+        if footprint_of(&document, bound)?.least <= limit {
+            return None;
+        }
+        let shapes = document.shapes(bound).ok()?;
+        let Halves { front, back, tensor } = document.halves(&shapes)?;
+        let dims = shapes.dims(&tensor)?.to_vec();
+        let network = |document| Self::of(document, &self.path, &self.options, self.way);
+        Some(Split { front: network(front), back: network(back), tensor, dims, limit })
+    }
+
+    /// What it needs when its inputs have the lengths of `bound`; none if that cannot be known.
+    pub(super) fn footprint(&self, bound: &Bindings) -> Option<Footprint> {
+        let mut document = self.document.clone();
+        rewrite(&mut document, bound);
+        footprint_of(&document, bound)
+    }
+
+    /// What it takes.
+    pub(super) fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// What it answers.
+    pub(super) fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The input of that name.
+    pub(super) fn input(&self, name: &str) -> Option<&Port> {
+        self.inputs.iter().find(|port| port.name == name)
+    }
+
+    /// The file it came from.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs it once: `inputs` by name, in any order; answers every output in the graph's order.
+    pub(super) fn run(&mut self, inputs: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, Error> {
+        if let Some(missing) = self.inputs.iter().find(|port| !inputs.iter().any(|(name, _)| *name == port.name)) {
+            let reason = format!("its input `{}` is not given", missing.name);
+            return Err(engine::Error::Run { path: self.path.clone(), device: self.options.device, reason }.into());
+        }
+        let shape = |tensor: &Tensor| tensor.shape().iter().map(|&length| length as u64).collect();
+        let bound: Bindings = inputs.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
+        self.load(&bound)?;
+        Ok(match &mut self.state {
+            State::Whole(session) => {
+                let inputs: Vec<(&str, Tensor)> =
+                    inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
+                session.run(&inputs)?
+            }
+            State::Pieces(_, chain) => chain.run(inputs)?,
+            State::Closed => unreachable!("it was loaded just now"),
+        })
+    }
+
+    fn load(&mut self, bound: &Bindings) -> Result<(), Error> {
+        if !self.rewritten {
+            rewrite(&mut self.document, bound);
+            self.rewritten = true;
+        }
+        match (&self.state, self.way) {
+            (State::Whole(_), _) => {}
+            (State::Pieces(cut_for, _), _) if cut_for == bound => {}
+            (_, Way::Pieces(limit, loaded)) => {
+                // What was loaded for other shapes is given back first.
+                self.state = State::Closed;
+                if self.fits(bound, limit) {
+                    return self.load_whole();
+                }
+                if let Ok(chain) = self.cut(bound, limit, loaded) {
+                    self.state = State::Pieces(bound.clone(), chain);
+                    return Ok(());
+                }
+                self.load_whole()?;
+            }
+            (_, Way::Whole) => self.load_whole()?,
+        }
+        Ok(())
+    }
+
+    /// Whether it need not be cut.
+    fn fits(&self, bound: &Bindings, limit: u64) -> bool {
+        let footprint = footprint_of(&self.document, bound);
+        footprint.is_some_and(|footprint| footprint.weights + footprint.activations <= limit)
+    }
+
+    fn load_whole(&mut self) -> Result<(), Error> {
+        let onnx = self.document.to_bytes();
+        let session = Session::from_memory(&onnx, &self.path, self.document.folder(), &self.options)?;
+        self.state = State::Whole(session);
+        Ok(())
+    }
+
+    fn cut(&self, bound: &Bindings, limit: u64, loaded: Loaded) -> Result<Chain, Error> {
+        let (fixed, shapes) = self.document.bind(bound)?;
+        let liveness = fixed.liveness(&shapes);
+        let limit = match loaded {
+            Loaded::One => limit,
+            Loaded::Two => limit / 2,
+        };
+        let cuts = liveness.cuts(limit);
+        let link = |piece: crate::graph::Piece| Link {
+            inputs: piece.inputs,
+            outputs: piece.outputs,
+            onnx: piece.document.to_bytes().into(),
+        };
+        let links = fixed.pieces(&shapes, &liveness, &cuts).into_iter().map(link).collect();
+        let outputs = self.document.outputs().map(str::to_owned).collect();
+        Ok(Chain::new(links, outputs, &self.path, self.document.folder(), self.options, loaded))
+    }
+}
+
+/// What a network needs at some shapes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Footprint {
+    /// Its weights, as they lie in memory once loaded.
+    pub(super) weights: u64,
+    /// What it computes, if it is whole.
+    pub(super) activations: u64,
+    /// The least it can do with, weights included, in pieces.
+    pub(super) least: u64,
+}
+
+/// What the network in the file at `path` needs when its inputs have the lengths of `bound`; none if that
+/// cannot be known.
+pub(super) fn footprint(path: &Path, device: Device, bound: &Bindings) -> Result<Option<Footprint>, Error> {
+    let mut document = read(path, device)?;
+    rewrite(&mut document, bound);
+    Ok(footprint_of(&document, bound))
+}
+
+/// What a network needs in two halves, of which the second works on the smallest tiles.
+pub(super) fn least_in_tiles(path: &Path, device: Device, bound: &Bindings) -> Result<Option<u64>, Error> {
+    let mut document = read(path, device)?;
+    rewrite(&mut document, bound);
+    Ok((|| {
+        let shapes = document.shapes(bound).ok()?;
+        let Halves { front, back, tensor } = document.halves(&shapes)?;
+        let dims = tiled(shapes.dims(&tensor)?, tiles::SIDES[tiles::SIDES.len() - 1] as u64);
+        let front = footprint_of(&front, bound)?.least;
+        let back = footprint_of(&back, &Bindings::from([(tensor, dims)]))?.least;
+        Some(front.max(back))
+    })())
+}
+
+/// The lengths of a tile of `side` out of a tensor of (1, channels, height, width).
+fn tiled(dims: &[u64], side: u64) -> Vec<u64> {
+    dims.iter().enumerate().map(|(at, &length)| if at < 2 { length } else { length.min(side) }).collect()
+}
+
+fn footprint_of(document: &Document, bound: &Bindings) -> Option<Footprint> {
+    let (fixed, shapes) = document.bind(bound).ok()?;
+    let liveness = fixed.liveness(&shapes);
+    Some(Footprint {
+        weights: fixed.weight_bytes(),
+        activations: liveness.peak(),
+        least: liveness.least(),
+    })
+}
+
+/// A network in two, the second of which works on tiles.
+pub(super) struct Split {
+    /// Works on the whole picture.
+    pub(super) front: Network,
+    /// Works on tiles.
+    pub(super) back: Network,
+    /// What is handed over: (1, channels, height, width).
+    pub(super) tensor: String,
+    /// Its shape.
+    dims: Vec<u64>,
+    limit: u64,
+}
+
+impl Split {
+    /// The side of the largest tiles that fit: the smallest there are if none does.
+    pub(super) fn side(&self) -> usize {
+        let fits = |side: &usize| {
+            let bound = Bindings::from([(self.tensor.clone(), tiled(&self.dims, *side as u64))]);
+            self.back.footprint(&bound).is_some_and(|footprint| footprint.least <= self.limit)
+        };
+        tiles::SIDES.into_iter().find(fits).unwrap_or(tiles::SIDES[tiles::SIDES.len() - 1])
+    }
+}
+
+fn read(path: &Path, device: Device) -> Result<Document, Error> {
+    let mut document = Document::read(path)?;
+    if device == Device::Cpu {
+        document.widen();
+    }
+    Ok(document)
+}
+
+/// Fuses attention and lets sizes follow what was kept on the way down. A graph whose shapes cannot be
+/// known stays as it is: it gives the same answers, in more memory.
+fn rewrite(document: &mut Document, bound: &Bindings) {
+    if let Ok(shapes) = probe(document, bound) {
+        document.resize_to_skip(&shapes);
+    }
+    if let Ok(shapes) = document.shapes(bound) {
+        document.fuse_attention(&shapes);
+    }
+}
+
+/// Shapes at lengths that the graph can do as it is traced: sides of latents are rounded up.
+fn probe(document: &Document, bound: &Bindings) -> Result<crate::graph::Shapes, crate::graph::Unknown> {
+    const ROUND: u64 = 64;
+    let mut bound = bound.clone();
+    for dims in bound.values_mut().filter(|dims| dims.len() == 4) {
+        dims[2..].iter_mut().for_each(|side| *side = side.next_multiple_of(ROUND));
+    }
+    document.shapes(&bound)
+}
+
+fn element(element: ElementType) -> Option<Element> {
+    Some(match element {
+        ElementType::F32 => Element::F32,
+        ElementType::F16 => Element::F16,
+        ElementType::I64 => Element::I64,
+        ElementType::I32 => Element::I32,
+        ElementType::BOOL => Element::Bool,
+        _ => return None,
+    })
+}

@@ -1,0 +1,34 @@
+//! How the heap gives memory back.
+#![cfg_attr(
+    all(target_os = "linux", target_env = "gnu"),
+    expect(unsafe_code, reason = "the C library has no other way to set its heap")
+)]
+
+/// Lets large blocks go back to the system as soon as they are freed.
+///
+/// The GNU heap keeps freed blocks of up to 32 MiB once one of that size was freed, in pieces that the next
+/// tensor does not fit into: a UNet in pieces held 310 MiB that way instead of 250. Blocks of 4 MiB and more
+/// are mapped alone instead, at a twentieth of processor time for fresh pages.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn give_back_at_once() {
+    use std::{ffi::c_int, sync::Once};
+    // `malloc.h` of glibc.
+    const M_TRIM_THRESHOLD: c_int = -1;
+    const M_MMAP_THRESHOLD: c_int = -3;
+    const M_ARENA_MAX: c_int = -8;
+    unsafe extern "C" {
+        fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for (parameter, value) in [(M_MMAP_THRESHOLD, 4 << 20), (M_TRIM_THRESHOLD, 1 << 20), (M_ARENA_MAX, 2)] {
+            // SAFETY: sets a number that the heap reads at its next call; it fails by answering 0, and the
+            // heap is then as it was.
+            unsafe { mallopt(parameter, value) };
+        }
+    });
+}
+
+/// Other heaps give large blocks back by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn give_back_at_once() {}

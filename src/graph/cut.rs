@@ -1,0 +1,181 @@
+//! A graph in pieces that run one after the other, so that only one piece's weights are in memory.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Document, Liveness, Shapes, document::reads, onnx::ValueInfoProto};
+
+/// Bytes a session takes beside weights and activations: its graph, its kernels.
+const SESSION: u64 = 1 << 20;
+
+/// One piece of a graph.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// What it runs.
+    pub document: Document,
+    /// What it reads of the graph's inputs and of what pieces before it answered.
+    pub inputs: Vec<String>,
+    /// What it answers for pieces after it, and of the graph's outputs.
+    pub outputs: Vec<String>,
+    /// Bytes of its weights.
+    pub weights: u64,
+    /// The most bytes held while it runs: its weights, what it computes, and what other pieces left for
+    /// later.
+    pub peak: u64,
+}
+
+/// Where to cut: the first node of each piece but the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cuts {
+    /// Positions, ascending.
+    pub at: Vec<usize>,
+    /// The most bytes held at any time, the graph's inputs aside.
+    pub peak: u64,
+}
+
+impl Liveness {
+    /// Cuts into pieces that hold at most `limit` bytes each, where that can be done; else as little as can
+    /// be. Of all ways to do so, the one that hands over the fewest bytes is taken, a session counting as much
+    /// as 16 MiB.
+    pub fn cuts(&self, limit: u64) -> Cuts {
+        self.cuts_at_price(limit, 16 << 20)
+    }
+
+    /// The same with another price of a session, in bytes handed over.
+    pub fn cuts_at_price(&self, limit: u64, session: u64) -> Cuts {
+        let limit = limit.max(self.least());
+        let count = self.during.len();
+        let mut best: Vec<Option<(u64, usize)>> = vec![None; count + 1];
+        best[0] = Some((0, 0));
+        for from in 0..count {
+            let Some((price, _)) = best[from] else { continue };
+            for (until, peak) in self.pieces_from(from) {
+                if peak > limit {
+                    break;
+                }
+                let price = price + self.before[until] + session;
+                if best[until].is_none_or(|(best, _)| price < best) {
+                    best[until] = Some((price, from));
+                }
+            }
+        }
+        let mut at = Vec::new();
+        let mut until = count;
+        while until > 0 {
+            let from = best[until].map_or(0, |(_, from)| from);
+            at.push(from);
+            until = from;
+        }
+        at.reverse();
+        let peak = self.peak_of(&at);
+        at.remove(0);
+        Cuts { at, peak }
+    }
+
+    /// The fewest bytes that some way to cut holds at most.
+    pub fn least(&self) -> u64 {
+        let count = self.during.len();
+        let mut least = vec![u64::MAX; count + 1];
+        least[0] = 0;
+        for from in 0..count {
+            if least[from] == u64::MAX {
+                continue;
+            }
+            for (until, peak) in self.pieces_from(from) {
+                let peak = peak.max(least[from]);
+                least[until] = least[until].min(peak);
+                // A longer piece only holds more than one that is too large already.
+                if peak > least[count] {
+                    break;
+                }
+            }
+        }
+        least[count]
+    }
+
+    /// The most bytes held when pieces begin at these nodes.
+    fn peak_of(&self, at: &[usize]) -> u64 {
+        let ends = at.iter().skip(1).copied().chain([self.during.len()]);
+        let peak = |(&from, end): (&usize, usize)| {
+            self.pieces_from(from).find(|(until, _)| *until == end).map_or(0, |(_, peak)| peak)
+        };
+        at.iter().zip(ends).map(peak).max().unwrap_or(0)
+    }
+
+    /// The pieces that begin at node `from`: the node after each, and the most bytes held while it runs.
+    /// What a piece is given stays until its end, and so do its weights.
+    fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
+        let (mut weights, mut given, mut held) = (0, 0, 0);
+        (from..self.during.len()).map(move |at| {
+            weights += self.weights[at];
+            held = held.max(self.during[at] + given);
+            let earlier = |(owner, bytes): &(Option<usize>, u64)| {
+                owner.is_some_and(|owner| owner < from).then_some(*bytes)
+            };
+            given += self.lasts[at].iter().filter_map(earlier).sum::<u64>();
+            (at + 1, weights + held + SESSION)
+        })
+    }
+}
+
+impl Document {
+    /// The pieces between `cuts`, of a [bound](Document::bind) graph and its shapes.
+    pub fn pieces(&self, shapes: &Shapes, liveness: &Liveness, cuts: &Cuts) -> Vec<Piece> {
+        let starts: Vec<usize> = std::iter::once(0).chain(cuts.at.iter().copied()).collect();
+        let ends = starts.iter().skip(1).copied().chain([self.graph.node.len()]);
+        let mut last_read: HashMap<&str, usize> = HashMap::new();
+        for (at, node) in self.graph.node.iter().enumerate() {
+            last_read.extend(reads(node).into_iter().map(|name| (name, at)));
+        }
+        last_read.extend(self.outputs().map(|name| (name, usize::MAX)));
+        let weights: HashMap<&str, _> =
+            self.graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        starts
+            .iter()
+            .zip(ends)
+            .enumerate()
+            .map(|(number, (&from, until))| {
+                let nodes = &self.graph.node[from..until];
+                let mut own: HashSet<&str> = HashSet::new();
+                let (mut inputs, mut taken, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
+                let mut seen = HashSet::new();
+                for node in nodes {
+                    for name in reads(node) {
+                        if own.contains(name) || !seen.insert(name) {
+                            continue;
+                        }
+                        match weights.get(name) {
+                            Some(tensor) => taken.push((*tensor).clone()),
+                            None => inputs.push(name.to_owned()),
+                        }
+                    }
+                    own.extend(node.output.iter().map(String::as_str));
+                }
+                for name in nodes.iter().flat_map(|node| &node.output) {
+                    if last_read.get(name.as_str()).is_some_and(|&last| last >= until) {
+                        outputs.push(name.clone());
+                    }
+                }
+                let port = |name: &String| match shapes.get(name) {
+                    Some(known) => ValueInfoProto::fixed(name, known.element, &known.dims),
+                    None => ValueInfoProto { name: name.clone(), r#type: None },
+                };
+                let mut document = Self {
+                    frame: self.frame.clone(),
+                    graph: super::onnx::GraphProto {
+                        node: nodes.to_vec(),
+                        name: format!("{}.{number}", self.graph.name),
+                        initializer: taken,
+                        input: inputs.iter().map(port).collect(),
+                        output: outputs.iter().map(port).collect(),
+                        sparse_initializer: Vec::new(),
+                    },
+                    folder: self.folder.clone(),
+                };
+                document.frame.graph = None;
+                let weights = document.weight_bytes();
+                let peak = liveness.pieces_from(from).find(|(end, _)| *end == until).map_or(0, |(_, peak)| peak);
+                Piece { document, inputs, outputs, weights, peak }
+            })
+            .collect()
+    }
+}

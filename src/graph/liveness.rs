@@ -1,0 +1,117 @@
+//! How much a graph holds while it runs: a walk over its nodes in order.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Document, Known, Node, Shapes, document::reads, workspace::workspace};
+
+/// What is held at each node of a graph whose nodes run one after the other, as ONNX Runtime runs them.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    /// Bytes of all answers held while node `i` runs, its own and its workspace included; inputs of the graph
+    /// aside.
+    pub(super) during: Vec<u64>,
+    /// Bytes held between node `i - 1` and node `i`, the graph's inputs aside.
+    pub(super) before: Vec<u64>,
+    /// For each node, the tensors (buffers) it reads for the last time: the node that answered them (none
+    /// for inputs of the graph) and their bytes.
+    pub(super) lasts: Vec<Vec<(Option<usize>, u64)>>,
+    /// Bytes of weights that node `i` is the first to read, as they lie in memory.
+    pub(super) weights: Vec<u64>,
+}
+
+impl Liveness {
+    /// The most bytes ever held, weights aside.
+    pub fn peak(&self) -> u64 {
+        self.during.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// Operators that answer what they are given under another shape.
+fn renames(kind: &str) -> bool {
+    matches!(kind, "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Identity" | "Dropout")
+}
+
+/// Operators that may write over what they read, if nobody else reads it.
+fn overwrites(kind: &str) -> bool {
+    matches!(
+        kind,
+        "Add" | "Sub" | "Mul" | "Div" | "Sigmoid" | "Relu" | "LeakyRelu" | "Tanh" | "Erf" | "Sqrt" | "Exp"
+            | "Neg" | "Abs" | "Clip" | "Reciprocal" | "Softplus" | "Elu" | "Pow" | "Log" | "Ceil" | "Floor"
+    )
+}
+
+impl Document {
+    /// What is held at each node, for a [bound](Document::bind) graph and its shapes.
+    pub fn liveness(&self, shapes: &Shapes) -> Liveness {
+        let weights: HashMap<&str, u64> =
+            self.graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.bytes())).collect();
+        let nodes = &self.graph.node;
+        let bytes = |name: &str| shapes.get(name).map_or(0, Known::bytes);
+        let mut last_read: HashMap<&str, usize> = HashMap::new();
+        for (at, node) in nodes.iter().enumerate() {
+            last_read.extend(reads(node).into_iter().map(|name| (name, at)));
+        }
+        last_read.extend(self.outputs().map(|name| (name, nodes.len())));
+        // Buffers: a tensor that only renames another, or is written over it, has that one's.
+        let mut buffer_of: HashMap<&str, usize> = HashMap::new();
+        let mut buffers: Vec<(Option<usize>, u64, usize)> = Vec::new();
+        for input in &self.graph.input {
+            buffer_of.insert(&input.name, buffers.len());
+            let last = last_read.get(input.name.as_str()).copied().unwrap_or(0);
+            buffers.push((None, bytes(&input.name), last));
+        }
+        for (at, node) in nodes.iter().enumerate() {
+            for (place, output) in node.output.iter().enumerate() {
+                let last = last_read.get(output.as_str()).copied().unwrap_or(at);
+                let size = bytes(output);
+                let shared = (place == 0)
+                    .then(|| match node.op_type.as_str() {
+                        kind if renames(kind) => buffer_of.get(node.input[0].as_str()).copied(),
+                        kind if overwrites(kind) => node.input.iter().take(2).find_map(|input| {
+                            let &buffer = buffer_of.get(input.as_str())?;
+                            let (owner, held, until) = buffers[buffer];
+                            (owner.is_some() && until == at && held == size).then_some(buffer)
+                        }),
+                        _ => None,
+                    })
+                    .flatten();
+                match shared {
+                    Some(buffer) => {
+                        buffers[buffer].2 = buffers[buffer].2.max(last);
+                        buffer_of.insert(output, buffer);
+                    }
+                    None => {
+                        buffer_of.insert(output, buffers.len());
+                        buffers.push((Some(at), size, last));
+                    }
+                }
+            }
+        }
+        let count = nodes.len();
+        let mut held_from = vec![0i64; count + 2];
+        let mut lasts = vec![Vec::new(); count];
+        for &(owner, size, until) in &buffers {
+            if let Some(from) = owner {
+                held_from[from] += size as i64;
+                held_from[until.max(from) + 1] -= size as i64;
+            }
+            if until < count {
+                lasts[until].push((owner, size));
+            }
+        }
+        let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
+        let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
+        for (at, proto) in nodes.iter().enumerate() {
+            let node = Node::from(proto);
+            let own: i64 = buffers.iter().filter(|b| b.0 == Some(at)).map(|b| b.1 as i64).sum();
+            held += held_from[at];
+            before.push((held - own).max(0) as u64);
+            during.push(held.max(0) as u64 + workspace(&node, shapes));
+            let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
+            loaded.push(fresh.filter_map(|name| weights.get(name)).sum());
+        }
+        held += held_from[count];
+        before.push(held.max(0) as u64);
+        Liveness { during, before, lasts, weights: loaded }
+    }
+}

@@ -1,0 +1,34 @@
+//! What operators take beside their answers.
+
+use super::{Known, Node, Shapes};
+
+/// Bytes that ONNX Runtime's operator for the processor allocates while it runs, its answer aside.
+///
+/// - Convolution: a picture is unfolded for the matrix product; all of it where it has fewer places than
+///   there are filters, else a fixed piece for each thread (`MlasConvPrepare` of ONNX Runtime 1.31).
+/// - `MultiHeadAttention`: queries, keys and values by head (`attention/multihead_attention.cc`), and blocks
+///   of scores for each thread.
+pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
+    const PIECE: u64 = 1 << 20;
+    let of = |place: usize| shapes.get(node.inputs.get(place)?);
+    let all = |places: std::ops::Range<usize>| places.filter_map(of).map(Known::bytes).sum::<u64>();
+    match node.kind.as_str() {
+        "Conv" | "FusedConv" => {
+            let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o))) else {
+                return 0;
+            };
+            let unfolded: u64 = weight.dims.iter().skip(1).product();
+            let places: u64 = answer.dims.iter().skip(2).product();
+            let plain = weight.dims.iter().skip(2).all(|&side| side == 1)
+                && node.integers("strides").is_none_or(|strides| strides.iter().all(|&step| step == 1));
+            match weight.dims.first() {
+                _ if plain => 0,
+                Some(&filters) if filters > places => places * unfolded * 4,
+                _ => PIECE,
+            }
+        }
+        "MultiHeadAttention" => all(0..3) + PIECE,
+        "Softmax" => 0,
+        _ => 0,
+    }
+}
