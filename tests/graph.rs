@@ -52,8 +52,12 @@ fn inputs(part: &Path, ports: &[Port], (height, width): (usize, usize)) -> Vec<(
                 "sample" if name.contains("encoder") => &[rows, 3, height * 8, width * 8],
                 _ => &[rows, 4, height, width],
             };
-            let shape: Vec<usize> =
-                port.dims.iter().zip(wanted.iter().chain([&1; 4])).map(|(own, &wanted)| own.unwrap_or(wanted)).collect();
+            let shape: Vec<usize> = port
+                .dims
+                .iter()
+                .zip(wanted.iter().chain([&1; 4]))
+                .map(|(own, &wanted)| own.unwrap_or(wanted))
+                .collect();
             let mut seed = 12_345u32 ^ port.name.len() as u32;
             let noise = ArrayD::from_shape_fn(IxDyn(&shape), |_| {
                 seed ^= seed << 13;
@@ -78,7 +82,8 @@ fn bound(inputs: &[(String, Tensor)]) -> Bindings {
 }
 
 fn run(session: &mut Session, inputs: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
-    let inputs: Vec<(&str, Tensor)> = inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
+    let inputs: Vec<(&str, Tensor)> =
+        inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
     session.run(&inputs).unwrap()
 }
 
@@ -124,7 +129,8 @@ fn a_network_written_again_answers_the_same_and_has_the_shapes_that_were_foretol
         let again = run(&mut whole(&document, &part), &given);
         let off = off(&again, &answers);
         assert!(off <= 1e-6, "{} is off by {off}", name(&part));
-        let shapes = document.shapes(&bound(&given)).unwrap_or_else(|error| panic!("{}: {error}", name(&part)));
+        let shapes =
+            document.shapes(&bound(&given)).unwrap_or_else(|error| panic!("{}: {error}", name(&part)));
         for (output, tensor) in &answers {
             let foretold = shapes.get(output).unwrap();
             let found: Vec<u64> = tensor.shape().iter().map(|&length| length as u64).collect();
@@ -189,8 +195,7 @@ fn a_network_in_pieces_answers_the_same() {
                 })
                 .collect();
             let outputs = document.outputs().map(str::to_owned).collect();
-            let mut chain =
-                Chain::new(links, outputs, &part, document.folder(), Options::default(), loaded);
+            let mut chain = Chain::new(links, outputs, &part, document.folder(), Options::default(), loaded);
             assert!(chain.len() > 2 || limit > 0, "{} is in {} pieces", name(&part), chain.len());
             for _ in 0..2 {
                 let off = off(&chain.run(given.clone()).unwrap(), &answers);
@@ -202,7 +207,9 @@ fn a_network_in_pieces_answers_the_same() {
 
 #[test]
 fn a_unet_takes_sizes_that_are_no_multiple_of_its_levels() {
-    for part in parts().into_iter().filter(|part| name(part).starts_with("unet") && !name(part).contains("fixed")) {
+    for part in
+        parts().into_iter().filter(|part| name(part).starts_with("unet") && !name(part).contains("fixed"))
+    {
         let (mut document, tolerance) = read(&part);
         let mut plain = Session::open(&part, &Options::default()).unwrap();
         let aligned = inputs(&part, plain.inputs(), (8, 16));

@@ -106,10 +106,8 @@ fn show(step: &Step) -> Result<Measured> {
     }
     let measured: Measured = serde_json::from_slice(&output.stdout)?;
     let model = Path::new(&step.model).file_name().unwrap_or_default().to_string_lossy();
-    let what = format!(
-        "{model} {} {}x{}, {} row(s), {:?}",
-        step.part, step.width, step.height, step.rows, step.how
-    );
+    let what =
+        format!("{model} {} {}x{}, {} row(s), {:?}", step.part, step.width, step.height, step.rows, step.how);
     let off = measured.foretold as f64 / measured.peak as f64 - 1.0;
     println!(
         "{what:<52} {:>6.0} MiB {:>6.0} MiB {:>6.1}% {:>8.2}",
@@ -129,7 +127,7 @@ fn bound(what: &str, found: f64, most: f64) {
 /// Runs a part twice and says what it took.
 fn measure(step: &Step) -> Result<Measured> {
     engine::load()?;
-    let model = Model::open(Path::new(&step.model))?;
+    let model = Model::open("random", Path::new(&step.model))?;
     let geometry = Geometry::of(&model)?;
     let size = Size::new(step.width, step.height);
     let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
@@ -152,10 +150,7 @@ fn measure(step: &Step) -> Result<Measured> {
             let given: Vec<(String, engine::Tensor)> = told(step, &model)
                 .into_iter()
                 .map(|(name, values)| (name.to_owned(), values.into()))
-                .chain([
-                    ("sample".to_owned(), latents.into()),
-                    ("timestep".to_owned(), timestep(&session)),
-                ])
+                .chain([("sample".to_owned(), latents.into()), ("timestep".to_owned(), timestep(&session))])
                 .collect();
             let given: Vec<(&str, engine::Tensor)> =
                 given.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
@@ -207,7 +202,15 @@ fn told(step: &Step, model: &Model) -> Vec<(&'static str, ArrayD<f32>)> {
 fn picture(model: &Path) -> Result<u64> {
     let folder = tempfile::tempdir()?;
     let mut child = Command::new(env!("CARGO_BIN_EXE_shortform"))
-        .args(["image", "--prompt", "a lighthouse by the sea", "--inference-steps", "1", "--guidance-scale", "7.5"])
+        .args([
+            "image",
+            "--prompt",
+            "a lighthouse by the sea",
+            "--inference-steps",
+            "1",
+            "--guidance-scale",
+            "7.5",
+        ])
         .args(["--size", "720x1280", "--memory-budget", "700MiB", "--quiet", "--model"])
         .arg(model)
         .arg("-o")

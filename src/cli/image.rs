@@ -256,8 +256,7 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
             eprintln!("{line}");
         }
     }
-    let options =
-        diffusion::Options {
+    let options = diffusion::Options {
         session: engine::Options::on(placement.device),
         residency: placement.residency,
         limit: placement.predicted,

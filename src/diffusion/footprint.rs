@@ -13,10 +13,6 @@ use super::{Error, Geometry, network};
 const CLIP_TOKENS: u64 = 77;
 /// Tokens that T5 takes at most: in Stable Diffusion 3, and in FLUX.
 const T5_TOKENS: [u64; 2] = [256, 512];
-/// Above what is computed, in hundredths: blocks of memory are larger than what lies in them.
-const SLACK: u64 = 115;
-/// What ONNX Runtime holds for a piece beside its tensors.
-const RUNTIME: u64 = 16 << 20;
 
 /// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser (2 under
 /// guidance, 1 without).
@@ -50,8 +46,8 @@ pub fn demands(
         demands.push(Demand {
             part: kind.to_string(),
             weights: footprint.weights,
-            activations: footprint.activations * SLACK / 100,
-            least: least * SLACK / 100 + RUNTIME,
+            activations: network::taken(footprint.activations),
+            least: network::taken(least),
         });
     }
     Ok(demands)
@@ -68,7 +64,9 @@ pub(super) fn bindings(
     let document = Document::read(&part.file)?;
     let [_, channels, height, width] = geometry.latent_shape(size).map(|length| length as u64);
     let clip_then_t5 = match model.family {
-        Family::StableDiffusion3 if model.find(PartKind::TextEncoder3).is_some() => CLIP_TOKENS + T5_TOKENS[0],
+        Family::StableDiffusion3 if model.find(PartKind::TextEncoder3).is_some() => {
+            CLIP_TOKENS + T5_TOKENS[0]
+        }
         Family::Flux => T5_TOKENS[1],
         _ => CLIP_TOKENS,
     };

@@ -73,6 +73,7 @@ impl Network {
     /// and its shape, too.
     pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
         let Way::Pieces(limit, _) = self.way else { return None };
+        let limit = room(limit);
         let mut document = self.document.clone();
         rewrite(&mut document, bound);
         if footprint_of(&document, bound)?.least <= limit {
@@ -114,9 +115,13 @@ impl Network {
 
     /// Runs it once: `inputs` by name, in any order; answers every output in the graph's order.
     pub(super) fn run(&mut self, inputs: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, Error> {
-        if let Some(missing) = self.inputs.iter().find(|port| !inputs.iter().any(|(name, _)| *name == port.name)) {
+        if let Some(missing) =
+            self.inputs.iter().find(|port| !inputs.iter().any(|(name, _)| *name == port.name))
+        {
             let reason = format!("its input `{}` is not given", missing.name);
-            return Err(engine::Error::Run { path: self.path.clone(), device: self.options.device, reason }.into());
+            return Err(
+                engine::Error::Run { path: self.path.clone(), device: self.options.device, reason }.into()
+            );
         }
         let shape = |tensor: &Tensor| tensor.shape().iter().map(|&length| length as u64).collect();
         let bound: Bindings = inputs.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
@@ -141,6 +146,7 @@ impl Network {
             (State::Whole(_), _) => {}
             (State::Pieces(cut_for, _), _) if cut_for == bound => {}
             (_, Way::Pieces(limit, loaded)) => {
+                let limit = room(limit);
                 // What was loaded for other shapes is given back first.
                 self.state = State::Closed;
                 if self.fits(bound, limit) {
@@ -189,6 +195,22 @@ impl Network {
     }
 }
 
+/// Above what tensors take, in hundredths: blocks of memory are larger than what lies in them, and operators
+/// hold more at once than the order of the nodes tells. Measured on UNets of 256x256 to 704x1280.
+const SLACK: u64 = 120;
+/// What ONNX Runtime holds for a piece beside its tensors, in bytes.
+const RUNTIME: u64 = 16 << 20;
+
+/// Bytes that a process takes for tensors of so many bytes.
+pub(super) fn taken(tensors: u64) -> u64 {
+    tensors * SLACK / 100 + RUNTIME
+}
+
+/// Bytes of tensors that fit into so many bytes of a process.
+fn room(bytes: u64) -> u64 {
+    bytes.saturating_sub(RUNTIME) * 100 / SLACK
+}
+
 /// What a network needs at some shapes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Footprint {
@@ -230,11 +252,7 @@ fn tiled(dims: &[u64], side: u64) -> Vec<u64> {
 fn footprint_of(document: &Document, bound: &Bindings) -> Option<Footprint> {
     let (fixed, shapes) = document.bind(bound).ok()?;
     let liveness = fixed.liveness(&shapes);
-    Some(Footprint {
-        weights: fixed.weight_bytes(),
-        activations: liveness.peak(),
-        least: liveness.least(),
-    })
+    Some(Footprint { weights: fixed.weight_bytes(), activations: liveness.peak(), least: liveness.least() })
 }
 
 /// A network in two, the second of which works on tiles.

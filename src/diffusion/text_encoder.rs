@@ -84,8 +84,10 @@ impl TextEncoder {
             let last = self.network.outputs()[self.last].name.clone();
             self.norm = models::last_norm(self.network.path(), &last)?;
         }
-        let mut inputs =
-            vec![("input_ids".to_owned(), row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids))];
+        let mut inputs = vec![(
+            "input_ids".to_owned(),
+            row(tokens.ids.iter().map(|&id| i64::from(id)).collect(), &self.ids),
+        )];
         if let Some(mask) = &self.mask {
             let ones = (0..tokens.ids.len()).map(|i| i64::from(i < tokens.used)).collect();
             inputs.push(("attention_mask".to_owned(), row(ones, mask)));

@@ -130,16 +130,15 @@ impl TextToImage {
                 Denoiser::open(part, self.model.family, &self.options.session, self.options.way())?
             }
         };
-        let drawn =
-            denoise(
-                &mut denoiser,
-                scheduler.as_mut(),
-                latents,
-                (&told, self.options.rows),
-                request,
-                &mut random,
-                progress,
-            );
+        let drawn = denoise(
+            &mut denoiser,
+            scheduler.as_mut(),
+            latents,
+            (&told, self.options.rows),
+            request,
+            &mut random,
+            progress,
+        );
         self.denoiser = self.keep(denoiser);
         drawn
     }

@@ -47,7 +47,11 @@ impl Mosaic {
     /// An empty picture of latents of `height` by `width`, each side `factor` times as large.
     pub(super) fn new(height: usize, width: usize, factor: usize) -> Self {
         let (height, width) = (height * factor, width * factor);
-        Self { sum: Array3::zeros((3, height, width)), count: ndarray::Array2::zeros((height, width)), factor }
+        Self {
+            sum: Array3::zeros((3, height, width)),
+            count: ndarray::Array2::zeros((height, width)),
+            factor,
+        }
     }
 
     /// Puts in the tile (3, height, width) that begins at these latents.
@@ -101,7 +105,8 @@ mod tests {
 
     #[test]
     fn blended_tiles_of_one_picture_are_that_picture() {
-        let picture = Array3::from_shape_fn((3, 160, 100), |(channel, y, x)| (channel * 7 + y * 3 + x) as f32);
+        let picture =
+            Array3::from_shape_fn((3, 160, 100), |(channel, y, x)| (channel * 7 + y * 3 + x) as f32);
         let mut mosaic = Mosaic::new(80, 50, 2);
         for top in starts(80, 24) {
             for left in starts(50, 24) {
@@ -110,7 +115,8 @@ mod tests {
             }
         }
         let whole = mosaic.finish();
-        let off = (&whole.slice(s![0, .., .., ..]) - &picture).iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        let off =
+            (&whole.slice(s![0, .., .., ..]) - &picture).iter().fold(0.0f32, |most, x| most.max(x.abs()));
         assert!(off < 1e-3, "{off}");
     }
 }

@@ -28,7 +28,12 @@ pub struct VaeDecoder {
 
 impl VaeDecoder {
     /// Loads the decoder; its one input may have any name (`latent_sample`, `latent`).
-    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options, way: Way) -> Result<Self, Error> {
+    pub fn open(
+        part: &Part,
+        geometry: &Geometry,
+        options: &engine::Options,
+        way: Way,
+    ) -> Result<Self, Error> {
         let network = Network::open(&part.file, options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE decoder", reason };
         let [input] = network.inputs() else {
@@ -73,8 +78,7 @@ impl VaeDecoder {
     fn in_tiles(&self, mut split: Split, input: Vec<(String, Tensor)>) -> Result<Tensor, Error> {
         let (_, handed) = split.front.run(input)?.swap_remove(0);
         let element = handed.element();
-        let handed =
-            handed.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
+        let handed = handed.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
         let (_, _, height, width) = handed.dim();
         let (side_down, side_across) = (split.side().min(height), split.side().min(width));
         let mut mosaic = Mosaic::new(height, width, self.factor);
@@ -114,7 +118,12 @@ pub struct VaeEncoder {
 
 impl VaeEncoder {
     /// Loads the encoder; its one input may have any name (`sample`).
-    pub fn open(part: &Part, geometry: &Geometry, options: &engine::Options, way: Way) -> Result<Self, Error> {
+    pub fn open(
+        part: &Part,
+        geometry: &Geometry,
+        options: &engine::Options,
+        way: Way,
+    ) -> Result<Self, Error> {
         let network = Network::open(&part.file, options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE encoder", reason };
         let [input] = network.inputs() else {

@@ -122,9 +122,9 @@ impl Chain {
         }
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for name in &self.outputs {
-            let value = held.remove(name).ok_or_else(|| {
-                failed(Failure::Reason(format!("none of its pieces answers `{name}`")))
-            })?;
+            let value = held
+                .remove(name)
+                .ok_or_else(|| failed(Failure::Reason(format!("none of its pieces answers `{name}`"))))?;
             let tensor = Tensor::take(&value).map_err(|e| failed(e.into()))?;
             let tensor = tensor.ok_or_else(|| Error::ElementType {
                 name: name.clone(),

@@ -21,7 +21,8 @@ pub(super) fn give_back_at_once() {
     }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for (parameter, value) in [(M_MMAP_THRESHOLD, 4 << 20), (M_TRIM_THRESHOLD, 1 << 20), (M_ARENA_MAX, 2)] {
+        for (parameter, value) in [(M_MMAP_THRESHOLD, 4 << 20), (M_TRIM_THRESHOLD, 1 << 20), (M_ARENA_MAX, 2)]
+        {
             // SAFETY: sets a number that the heap reads at its next call; it fails by answering 0, and the
             // heap is then as it was.
             unsafe { mallopt(parameter, value) };

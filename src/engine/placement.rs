@@ -233,11 +233,7 @@ pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
 /// size stand together, and differ in rows. Of the sizes that are not above what the level may draw
 /// ([`Level::pixels`]; the smallest always may) the first that fits is taken, held in the fastest way that
 /// fits: part by part and in pieces go before smaller, because they cost seconds and no detail.
-pub fn place(
-    device: &DeviceMemory,
-    wishes: Wishes,
-    candidates: &[Candidate],
-) -> Result<Placement, TooSmall> {
+pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) -> Result<Placement, TooSmall> {
     let budget = wishes.budget;
     let allowed = match budget {
         Some(budget) => budget.saturating_sub(wishes.held),
@@ -268,7 +264,14 @@ pub fn place(
         let last = wishes.residency.unwrap_or(Residency::Sequential);
         let smallest = candidates.iter().min_by_key(|candidate| candidate.held(last));
         let (width, height, needed) = smallest.map_or((0, 0, 0), |c| (c.width, c.height, c.held(last)));
-        return Err(TooSmall { device: device.device, budget: allowed, needed, width, height, residency: last });
+        return Err(TooSmall {
+            device: device.device,
+            budget: allowed,
+            needed,
+            width,
+            height,
+            residency: last,
+        });
     };
     let mut lines = vec![match budget {
         Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
@@ -363,8 +366,12 @@ mod tests {
 
     #[test]
     fn plenty_keeps_everything_loaded_at_the_wished_size() {
-        let placement =
-            place(&device(24 * GIB, 22 * GIB), Wishes::default(), &[candidate(704, 1280), candidate(384, 704)]).unwrap();
+        let placement = place(
+            &device(24 * GIB, 22 * GIB),
+            Wishes::default(),
+            &[candidate(704, 1280), candidate(384, 704)],
+        )
+        .unwrap();
         assert_eq!((placement.candidate, placement.residency), (0, Residency::Resident));
         assert_eq!(placement.lines[0], "memory: 24.0 GiB total, 22.0 GiB free on cpu, level high");
         assert_eq!(placement.lines.len(), 2);

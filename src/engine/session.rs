@@ -179,7 +179,8 @@ pub(super) fn build_from_memory(
         Failure::Reason(format!("the folder `{}` has a name that is no text", folder.display()))
     })?;
     let builder = builder(options, weights)?;
-    let mut builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
+    let mut builder =
+        builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
     Ok(builder.commit_from_memory(onnx)?)
 }
 

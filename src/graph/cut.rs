@@ -173,7 +173,8 @@ impl Document {
                 };
                 document.frame.graph = None;
                 let weights = document.weight_bytes();
-                let peak = liveness.pieces_from(from).find(|(end, _)| *end == until).map_or(0, |(_, peak)| peak);
+                let peak =
+                    liveness.pieces_from(from).find(|(end, _)| *end == until).map_or(0, |(_, peak)| peak);
                 Piece { document, inputs, outputs, weights, peak }
             })
             .collect()

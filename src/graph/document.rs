@@ -35,8 +35,7 @@ impl Document {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = mapping::map(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Self::from_bytes(bytes, folder)
-            .map_err(|reason| Error::NotOnnx { path: path.to_owned(), reason })
+        Self::from_bytes(bytes, folder).map_err(|reason| Error::NotOnnx { path: path.to_owned(), reason })
     }
 
     fn from_bytes(bytes: Bytes, folder: PathBuf) -> Result<Self, String> {

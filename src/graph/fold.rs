@@ -113,9 +113,8 @@ pub(super) fn rearrange(node: &Node, input: &dyn Fn(usize) -> Option<ArrayD<f64>
             let number = |place: usize| input(place)?.first().copied();
             let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
             let count = ((limit - start) / step).ceil().max(0.0);
-            (count <= MOST as f64).then(|| {
-                ArrayD::from_shape_fn(IxDyn(&[count as usize]), |at| start + step * at[0] as f64)
-            })?
+            (count <= MOST as f64)
+                .then(|| ArrayD::from_shape_fn(IxDyn(&[count as usize]), |at| start + step * at[0] as f64))?
         }
         _ => return None,
     };

@@ -195,7 +195,8 @@ impl<'a> Replaced<'a> {
             made.push(node("Reshape", &split, &[&fused_output, &shape], &[&split]));
             let apart = format!("{name}.apart");
             made.push(
-                node("Transpose", &apart, &[&split], &[&answer.output[0]]).with_integers("perm", &[0, 2, 1, 3]),
+                node("Transpose", &apart, &[&split], &[&answer.output[0]])
+                    .with_integers("perm", &[0, 2, 1, 3]),
             );
         }
         self.nodes[place] = made;

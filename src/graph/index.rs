@@ -31,7 +31,12 @@ impl Index {
     }
 
     /// The node that answers `tensor`, if it is of that kind.
-    pub(super) fn source<'a>(&self, document: &'a Document, tensor: &str, kind: &str) -> Option<&'a NodeProto> {
+    pub(super) fn source<'a>(
+        &self,
+        document: &'a Document,
+        tensor: &str,
+        kind: &str,
+    ) -> Option<&'a NodeProto> {
         let node = &document.graph.node[self.answered_by(tensor)?];
         (node.op_type == kind).then_some(node)
     }

@@ -35,8 +35,27 @@ fn renames(kind: &str) -> bool {
 fn overwrites(kind: &str) -> bool {
     matches!(
         kind,
-        "Add" | "Sub" | "Mul" | "Div" | "Sigmoid" | "Relu" | "LeakyRelu" | "Tanh" | "Erf" | "Sqrt" | "Exp"
-            | "Neg" | "Abs" | "Clip" | "Reciprocal" | "Softplus" | "Elu" | "Pow" | "Log" | "Ceil" | "Floor"
+        "Add"
+            | "Sub"
+            | "Mul"
+            | "Div"
+            | "Sigmoid"
+            | "Relu"
+            | "LeakyRelu"
+            | "Tanh"
+            | "Erf"
+            | "Sqrt"
+            | "Exp"
+            | "Neg"
+            | "Abs"
+            | "Clip"
+            | "Reciprocal"
+            | "Softplus"
+            | "Elu"
+            | "Pow"
+            | "Log"
+            | "Ceil"
+            | "Floor"
     )
 }
 

@@ -24,10 +24,10 @@ impl Document {
     /// tensor crosses. `shapes` are of this graph at any lengths.
     pub fn halves(&self, shapes: &Shapes) -> Option<Halves> {
         let nodes = &self.graph.node;
-        let enlarges =
-            |kind: &str| matches!(kind, "Resize" | "Upsample" | "ConvTranspose" | "DepthToSpace");
+        let enlarges = |kind: &str| matches!(kind, "Resize" | "Upsample" | "ConvTranspose" | "DepthToSpace");
         let first = nodes.iter().position(|node| enlarges(&node.op_type))?;
-        let weights: HashSet<&str> = self.graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let weights: HashSet<&str> =
+            self.graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
         let mut last_read: HashMap<&str, usize> = HashMap::new();
         for (at, node) in nodes.iter().enumerate() {
             last_read.extend(reads(node).into_iter().map(|name| (name, at)));
@@ -60,22 +60,23 @@ impl Document {
         let shape = Some(ShapeProto { dim: known.dims.iter().enumerate().map(dim).collect() });
         let tensor_type = Some(TensorTypeProto { elem_type: known.element.0, shape });
         let port = ValueInfoProto { name: tensor.clone(), r#type: Some(TypeProto { tensor_type }) };
-        let half = |nodes: &[super::onnx::NodeProto], input: Vec<ValueInfoProto>, output: Vec<ValueInfoProto>| {
-            let mut half = Self {
-                frame: self.frame.clone(),
-                graph: GraphProto {
-                    node: nodes.to_vec(),
-                    name: self.graph.name.clone(),
-                    initializer: self.graph.initializer.clone(),
-                    input,
-                    output,
-                    sparse_initializer: Vec::new(),
-                },
-                folder: self.folder.clone(),
+        let half =
+            |nodes: &[super::onnx::NodeProto], input: Vec<ValueInfoProto>, output: Vec<ValueInfoProto>| {
+                let mut half = Self {
+                    frame: self.frame.clone(),
+                    graph: GraphProto {
+                        node: nodes.to_vec(),
+                        name: self.graph.name.clone(),
+                        initializer: self.graph.initializer.clone(),
+                        input,
+                        output,
+                        sparse_initializer: Vec::new(),
+                    },
+                    folder: self.folder.clone(),
+                };
+                half.sweep();
+                half
             };
-            half.sweep();
-            half
-        };
         let front = half(&nodes[..at], self.graph.input.clone(), vec![port.clone()]);
         let back = half(&nodes[at..], vec![port], self.graph.output.clone());
         Some(Halves { front, back, tensor })

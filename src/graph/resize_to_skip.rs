@@ -30,7 +30,8 @@ impl Document {
         if changed.is_empty() {
             return 0;
         }
-        let constant = |name: &str, numbers: &[i64]| TensorProto::integers(name, &[numbers.len() as i64], numbers);
+        let constant =
+            |name: &str, numbers: &[i64]| TensorProto::integers(name, &[numbers.len() as i64], numbers);
         self.graph.initializer.extend([
             constant("resize_to_skip.0", &[0]),
             constant("resize_to_skip.2", &[2]),

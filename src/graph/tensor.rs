@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use half::{bf16, f16};
 
-use super::{
-    element::ElementType,
-    onnx::TensorProto,
-};
+use super::{element::ElementType, onnx::TensorProto};
 
 /// Where the bytes of a weight lie beside the ONNX file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,9 +32,7 @@ impl TensorProto {
             return None;
         }
         let entry = |key: &str| self.external_data.iter().find(|entry| entry.key == key).map(|e| &e.value);
-        Some(Place {
-            offset: entry("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0),
-        })
+        Some(Place { offset: entry("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0) })
     }
 
     /// A tensor of 64-bit integers, of no dimension if `dims` is empty.

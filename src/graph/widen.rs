@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use super::{
-    Document, document::node, element::ElementType,
+    Document,
+    document::node,
+    element::ElementType,
     onnx::{GraphProto, NodeProto, TensorProto, ValueInfoProto},
     tensor::encode,
 };

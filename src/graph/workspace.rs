@@ -14,7 +14,8 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
     let all = |places: std::ops::Range<usize>| places.filter_map(of).map(Known::bytes).sum::<u64>();
     match node.kind.as_str() {
         "Conv" | "FusedConv" => {
-            let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o))) else {
+            let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o)))
+            else {
                 return 0;
             };
             let unfolded: u64 = weight.dims.iter().skip(1).product();

@@ -60,9 +60,8 @@ pub(super) fn infer(node: &Node, of: Of<'_, '_>) -> Option<Vec<Known>> {
         "Concat" => {
             let mut dims = first()?.dims.clone();
             let at = axis(node.integer("axis")?, dims.len())?;
-            dims[at] = (0..node.inputs.len())
-                .map(|place| of(place)?.dims.get(at).copied())
-                .sum::<Option<u64>>()?;
+            dims[at] =
+                (0..node.inputs.len()).map(|place| of(place)?.dims.get(at).copied()).sum::<Option<u64>>()?;
             let fits = |place: usize| {
                 of(place).is_some_and(|part| {
                     part.dims.len() == dims.len()

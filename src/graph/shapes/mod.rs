@@ -76,7 +76,9 @@ impl Document {
                 tensor: node.outputs.first().cloned().unwrap_or_default(),
                 reason: format!("{} (`{}`) {reason}", node.kind, node.name),
             };
-            if let Some(missing) = node.inputs.iter().find(|name| !name.is_empty() && !shapes.0.contains_key(*name)) {
+            if let Some(missing) =
+                node.inputs.iter().find(|name| !name.is_empty() && !shapes.0.contains_key(*name))
+            {
                 return Err(unknown(format!("reads `{missing}`, which nothing before it answers")));
             }
             if !proto.attribute.iter().all(|attribute| attribute.g.is_none()) {

@@ -14,13 +14,53 @@ pub(super) fn infer(node: &Node, of: Of<'_, '_>) -> Option<Vec<Known>> {
     let same = || one(of(0)?.dims.clone());
     match node.kind.as_str() {
         // One number in, one number out.
-        "Relu" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Tanh"
-        | "Erf" | "Gelu" | "FastGelu" | "QuickGelu" | "BiasGelu" | "Softplus" | "Mish" | "Sqrt" | "Exp"
-        | "Log" | "Neg" | "Abs" | "Floor" | "Ceil" | "Round" | "Sign" | "Reciprocal" | "Sin" | "Cos"
-        | "Clip" | "Identity" | "Not" | "Softmax" | "LogSoftmax" | "InstanceNormalization"
-        | "GroupNormalization" | "BatchNormalization" | "GroupNorm" | "RMSNormalization" | "LpNormalization"
-        | "Trilu" | "CumSum" | "ScatterND" | "ScatterElements" => same(),
-        "Dropout" | "LayerNormalization" | "SimplifiedLayerNormalization" | "SkipLayerNormalization"
+        "Relu"
+        | "LeakyRelu"
+        | "PRelu"
+        | "Elu"
+        | "Selu"
+        | "Sigmoid"
+        | "HardSigmoid"
+        | "HardSwish"
+        | "Tanh"
+        | "Erf"
+        | "Gelu"
+        | "FastGelu"
+        | "QuickGelu"
+        | "BiasGelu"
+        | "Softplus"
+        | "Mish"
+        | "Sqrt"
+        | "Exp"
+        | "Log"
+        | "Neg"
+        | "Abs"
+        | "Floor"
+        | "Ceil"
+        | "Round"
+        | "Sign"
+        | "Reciprocal"
+        | "Sin"
+        | "Cos"
+        | "Clip"
+        | "Identity"
+        | "Not"
+        | "Softmax"
+        | "LogSoftmax"
+        | "InstanceNormalization"
+        | "GroupNormalization"
+        | "BatchNormalization"
+        | "GroupNorm"
+        | "RMSNormalization"
+        | "LpNormalization"
+        | "Trilu"
+        | "CumSum"
+        | "ScatterND"
+        | "ScatterElements" => same(),
+        "Dropout"
+        | "LayerNormalization"
+        | "SimplifiedLayerNormalization"
+        | "SkipLayerNormalization"
         | "SkipSimplifiedLayerNormalization" => {
             let mut answers = vec![of(0)?.clone(); node.outputs.len().max(1)];
             answers.iter_mut().for_each(|answer| answer.numbers = None);
@@ -110,7 +150,7 @@ pub(super) fn infer(node: &Node, of: Of<'_, '_>) -> Option<Vec<Known>> {
             let element = if kind.starts_with("Arg") { ElementType::I64 } else { of(0)?.element };
             Some(vec![Known::new(element, arrange::reduce(node, of)?)])
         }
-        
+
         "Conv" | "FusedConv" | "NhwcFusedConv" | "ConvTranspose" | "MaxPool" | "AveragePool"
         | "GlobalAveragePool" | "GlobalMaxPool" | "Resize" | "Upsample" | "DepthToSpace" | "SpaceToDepth"
         | "Pad" => one(window::infer(node, of)?),

@@ -32,8 +32,7 @@ pub struct Memory {
 }
 
 /// What later versions will let the user choose; until then the planner decides alone.
-const DECIDED: [&str; 7] =
-    ["vae_tiling", "vae_slicing", "storage", "compute", "attention", "batch", "clean"];
+const DECIDED: [&str; 7] = ["vae_tiling", "vae_slicing", "storage", "compute", "attention", "batch", "clean"];
 
 impl Memory {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {

@@ -60,13 +60,12 @@ impl<'a> Painter<'a> {
             .iter()
             .position(|size| (size.width, size.height) == (taken.width, taken.height))
             .unwrap_or(0);
-        painter.options =
-            Options {
-                session: engine::Options::on(device.device),
-                residency: placement.residency,
-                limit: placement.predicted,
-                rows: taken.rows as usize,
-            };
+        painter.options = Options {
+            session: engine::Options::on(device.device),
+            residency: placement.residency,
+            limit: placement.predicted,
+            rows: taken.rows as usize,
+        };
         let drawer = painter.load(brush)?;
         let decisions = why.into_iter().chain(plan.why.clone()).chain(placement.lines);
         decisions.chain(drawer.notes().to_vec()).for_each(|line| ctx.note(line));
