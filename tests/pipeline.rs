@@ -3,9 +3,9 @@
 use shortform::{
     engine::{Device, DeviceChoice},
     pipeline::{
-        Budget, ImageSize, Pipeline, Presets, Problems, Request, ScriptSource, UpscaleEngine, split_set,
+        Budget, ImageSize, Pipeline, Play, Presets, Problems, Request, ScriptSource, UpscaleEngine, split_set,
     },
-    story::{CameraKind, CaptionStyle, FrameRate, FrontMatter, Seed, Size, TransitionKind},
+    story::{CameraKind, CaptionStyle, FrameRate, FrontMatter, Mood, Seed, Size, TransitionKind},
 };
 use std::{
     fs,
@@ -321,6 +321,33 @@ fn settings_of_a_stage_that_does_not_run_are_refused() {
     fs::write(&path, "version: 1\nstages: [narration, scenes, images, timeline, video]\n").unwrap();
     let request = Request { sets: with_sets(&["upscale.engine=auto"]).sets, ..file(path.to_str().unwrap()) };
     insta::assert_snapshot!("stage-left-out", drawing(&request));
+}
+
+#[test]
+fn a_mood_takes_the_place_of_a_song_and_a_song_of_a_mood() {
+    let folder = tempfile::tempdir().unwrap();
+    let song = folder.path().join("song.wav");
+    fs::write(&song, "not read yet").unwrap();
+    let path = folder.path().join("mine.yaml");
+    let pipeline = format!(
+        "version: 1\nstyle: noir\nstages:\n- narration\n- scenes\n- images\n- timeline: {{ music: {{ file: {} }} }}\n- video\n",
+        song.display()
+    );
+    fs::write(&path, pipeline).unwrap();
+    let play = |sets: &[&str]| {
+        let request = Request { sets: with_sets(sets).sets, ..file(path.to_str().unwrap()) };
+        load(&request).unwrap_or_else(|problems| panic!("{}", problems.draw(false))).timeline.music.play
+    };
+    assert_eq!(play(&[]), Play::File(song.clone()));
+    assert_eq!(play(&["timeline.music=off"]), Play::Off);
+    assert_eq!(play(&["timeline.music=calm"]), Play::Bed(Mood::Calm));
+    assert_eq!(play(&["timeline.music=auto"]), Play::Bed(Mood::Dark), "as the style says");
+    assert_eq!(play(&["timeline.music.file=auto"]), Play::Bed(Mood::Dark));
+    assert_eq!(play(&["timeline.music.gain=-9dB"]), Play::File(song.clone()));
+    let story = |set: &str| {
+        load(&Request { sets: with_sets(&[set]).sets, ..file("story") }).unwrap().timeline.music.play
+    };
+    assert_eq!(story(&format!("timeline.music.file={}", song.display())), Play::File(song.clone()));
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub enum Error {
         /// The area's size.
         area: Size,
     },
+    /// A table of colours that cannot be read.
+    #[error("the table of colours is no .cube file that can be read: {0}")]
+    Lut(String),
     /// A font that lies in the program or on the disk and cannot be read.
     #[error("the font {0} cannot be read")]
     Font(String),

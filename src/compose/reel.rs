@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use image::RgbImage;
 
 use super::{
-    Error, StillError,
-    camera::{self, View},
+    Error, Lut, StillError,
+    camera::{self, Moment, View},
     sample::{Ramp, Sampler},
     still::Prepared,
 };
@@ -25,11 +25,12 @@ pub(super) struct Reel<'a> {
     /// Each with the clip it belongs to.
     ready: VecDeque<(usize, Prepared)>,
     sampler: Sampler,
+    pub(super) lut: Option<Lut>,
 }
 
 impl<'a> Reel<'a> {
     pub(super) fn new(timeline: &'a Timeline, stills: Stills<'a>) -> Self {
-        Self { timeline, stills, ready: VecDeque::new(), sampler: Sampler::new() }
+        Self { timeline, stills, ready: VecDeque::new(), sampler: Sampler::new(), lut: None }
     }
 
     /// Forgets the stills of all clips before `clip`.
@@ -37,8 +38,8 @@ impl<'a> Reel<'a> {
         self.ready.retain(|(held, _)| *held >= clip);
     }
 
-    /// Draws clip `clip` after `progress` (0 ..= 1) of its camera's way.
-    pub(super) fn draw(&mut self, clip: usize, progress: f64, out: &mut Frame) -> Result<(), Error> {
+    /// Draws clip `clip` at `moment` of its camera's way.
+    pub(super) fn draw(&mut self, clip: usize, moment: Moment, out: &mut Frame) -> Result<(), Error> {
         let at = match self.ready.iter().position(|(held, _)| *held == clip) {
             Some(at) => at,
             None => {
@@ -49,14 +50,15 @@ impl<'a> Reel<'a> {
         };
         let planes = &self.ready[at].1.planes;
         let camera = &self.timeline.clips[clip].camera;
-        read(planes, camera::view(camera, progress, planes.size(), out.size()), &mut self.sampler, out);
+        read(planes, camera::view(camera, moment, planes.size(), out.size()), &mut self.sampler, out);
         Ok(())
     }
 
     fn prepare(&mut self, clip: &Clip) -> Result<Prepared, Error> {
         let unreadable = |source| Error::Still { scene: clip.scene, still: clip.still, source };
         let image = (self.stills)(clip.still).map_err(unreadable)?;
-        Prepared::new(image, &clip.camera, &self.timeline.grade, self.timeline.frame_size).map_err(unreadable)
+        let (grade, lut) = (&self.timeline.grade, self.lut.as_ref());
+        Prepared::new(image, &clip.camera, (grade, lut), self.timeline.frame_size).map_err(unreadable)
     }
 }
 

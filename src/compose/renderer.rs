@@ -1,15 +1,18 @@
 //! Draws one frame after the other.
 
-use image::RgbImage;
+use image::{RgbImage, RgbaImage};
 
 use super::{
-    Error, Fonts, Warning,
-    captions::{Painter, TitleCard},
+    Error, Fonts, Lut, Warning,
+    camera::Moment,
+    captions::{Mark, Painter, TitleCard},
+    film::{Grain, letterbox},
+    progress,
     reel::{Reel, Stills},
     schedule::{self, Shot},
     yuv,
 };
-use crate::story::{Frame, Plane, Timeline};
+use crate::story::{Frame, Plane, Timeline, Title};
 
 /// Draws the frames of one timeline.
 ///
@@ -23,6 +26,11 @@ pub struct Renderer<'a> {
     coming: Frame,
     captions: Painter<'a>,
     title: Option<TitleCard<'a>>,
+    hook: Option<TitleCard<'a>>,
+    end_card: Option<TitleCard<'a>>,
+    watermark: Option<Mark<'a>>,
+    logo: Option<RgbaImage>,
+    grain: Option<Grain>,
     fonts: &'a mut Fonts,
 }
 
@@ -34,10 +42,21 @@ impl<'a> Renderer<'a> {
             return Err(Error::FrameSize(size));
         }
         let rate = timeline.frame_rate;
-        let title = timeline.title.as_ref();
+        let length = (rate, timeline.frames);
+        let mut card = |title: &'a Option<Title>| {
+            title.as_ref().map(|title| TitleCard::new(fonts, title, size, length)).transpose()
+        };
+        let extras = &timeline.extras;
+        let (title, hook, end_card) = (card(&timeline.title)?, card(&extras.hook)?, card(&extras.end_card)?);
+        let watermark = extras.watermark.as_ref();
         Ok(Self {
             captions: Painter::new(fonts, &timeline.captions, size, rate)?,
-            title: title.map(|title| TitleCard::new(fonts, title, size, rate)).transpose()?,
+            title,
+            hook,
+            end_card,
+            watermark: watermark.map(|mark| Mark::new(fonts, mark, size)).transpose()?,
+            logo: None,
+            grain: (timeline.grade.grain > 0.0).then(|| Grain::new(timeline.grade.grain, timeline.seed)),
             timeline,
             shots: schedule::shots(timeline)?,
             reel: Reel::new(timeline, stills),
@@ -46,10 +65,24 @@ impl<'a> Renderer<'a> {
         })
     }
 
+    /// The picture of the timeline's logo, which must be given before the first frame is drawn.
+    pub fn with_logo(mut self, logo: RgbaImage) -> Self {
+        self.logo = Some(logo);
+        self
+    }
+
+    /// The timeline's table of colours, which must be given before the first frame is drawn.
+    pub fn with_lut(mut self, lut: Lut) -> Self {
+        self.reel.lut = Some(lut);
+        self
+    }
+
     /// What will be left out of the picture, for example symbols that no font has.
     pub fn warnings(&self) -> Vec<Warning> {
-        let title = self.title.as_ref().and_then(TitleCard::warning);
-        self.captions.warnings().into_iter().chain(title).collect()
+        let cards = [&self.title, &self.hook, &self.end_card];
+        let cards = cards.into_iter().flatten().filter_map(TitleCard::warning);
+        let mark = self.watermark.as_ref().and_then(Mark::warning);
+        self.captions.warnings().into_iter().chain(cards).chain(mark).collect()
     }
 
     /// Draws frame `frame` into `out`; ask for frames in increasing order, so that each still
@@ -63,16 +96,45 @@ impl<'a> Renderer<'a> {
             let message = format!("it has {} frames, there is no frame {frame}", self.timeline.frames);
             return Err(Error::Timeline(message));
         };
+        if self.timeline.lut.is_some() && self.reel.lut.is_none() {
+            return Err(Error::Timeline(String::from("its table of colours was not given")));
+        }
         self.reel.forget_before(clip);
-        self.reel.draw(clip, shot.progress(frame), out)?;
-        if let Some(next) = self.shots.get(clip + 1).filter(|next| next.seen.contains(&frame)) {
-            self.reel.draw(clip + 1, next.progress(frame), &mut self.coming)?;
-            next.passage.blend(next.passage.progress(frame), out, &self.coming);
+        let rate = self.timeline.frame_rate;
+        match self.shots.get(clip + 1).filter(|next| next.seen.contains(&frame)) {
+            None => self.reel.draw(clip, shot.moment(frame, rate, 1.0), out)?,
+            Some(next) => {
+                let progress = next.passage.progress(frame);
+                let [going, coming] = next.passage.closer(progress);
+                self.reel.draw(clip, shot.moment(frame, rate, going), out)?;
+                self.reel.draw(clip + 1, next.moment(frame, rate, coming), &mut self.coming)?;
+                next.passage.blend(progress, out, &self.coming);
+            }
         }
-        if let Some(title) = &mut self.title {
-            title.draw(self.fonts, frame, out)?;
+        if let Some(grain) = &self.grain {
+            grain.draw(frame, out);
         }
-        self.captions.draw(self.fonts, frame, out)
+        if self.timeline.grade.letterbox > 0.0 {
+            letterbox(self.timeline.grade.letterbox, out);
+        }
+        if let Some(card) = &self.end_card {
+            darken(out, card.strength(frame) * END_DARKNESS);
+        }
+        if let Some(mark) = &mut self.watermark {
+            let wanted = self.timeline.extras.watermark.as_ref().is_some_and(|mark| mark.logo.is_some());
+            if wanted && self.logo.is_none() {
+                return Err(Error::Timeline(String::from("the picture of its logo was not given")));
+            }
+            mark.draw(self.fonts, self.logo.as_ref(), out)?;
+        }
+        for card in [&mut self.title, &mut self.hook, &mut self.end_card].into_iter().flatten() {
+            card.draw(self.fonts, frame, out)?;
+        }
+        self.captions.draw(self.fonts, frame, out)?;
+        if let Some(bar) = &self.timeline.extras.progress {
+            progress::draw(bar, (frame + 1) as f64 / self.timeline.frames as f64, out);
+        }
+        Ok(())
     }
 
     /// The picture that stands for the video: the liveliest of its first stills, with the title.
@@ -83,7 +145,8 @@ impl<'a> Renderer<'a> {
         let mut best: Option<(f64, Frame)> = None;
         for clip in 0..self.shots.len().min(CANDIDATES) {
             let mut frame = Frame::black(self.timeline.frame_size);
-            self.reel.draw(clip, 0.5, &mut frame)?;
+            let halfway = Moment { progress: 0.5, seconds: 0.0, closer: 1.0 };
+            self.reel.draw(clip, halfway, &mut frame)?;
             self.reel.forget_before(clip + 1);
             let score = liveliness(&frame.y);
             if best.as_ref().is_none_or(|(other, _)| score > *other) {
@@ -95,6 +158,22 @@ impl<'a> Renderer<'a> {
             title.stamp(self.fonts, &mut cover, 1.0)?;
         }
         Ok(yuv::to_image(&cover))
+    }
+}
+
+/// How dark the picture is behind an end card, 0 ..= 1.
+const END_DARKNESS: f64 = 0.62;
+
+/// Takes `share` (0 ..= 1) of the picture's light and colour away.
+fn darken(picture: &mut Frame, share: f64) {
+    let kept = 256 - (share.clamp(0.0, 1.0) * 256.0) as u16;
+    if kept == 256 {
+        return;
+    }
+    for (plane, black) in [(&mut picture.y, 16u16), (&mut picture.u, 128), (&mut picture.v, 128)] {
+        for value in &mut plane.data {
+            *value = ((u16::from(*value) * kept + black * (256 - kept) + 128) >> 8) as u8;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which clips are seen on which frame, and how far each is on its way.
 
-use super::{Error, transition::Passage};
-use crate::story::{Clip, Timeline};
+use super::{Error, camera::Moment, transition::Passage};
+use crate::story::{Clip, FrameRate, Timeline};
 use std::ops::Range;
 
 /// A clip in frames.
@@ -16,8 +16,14 @@ pub(super) struct Shot {
 }
 
 impl Shot {
+    /// Where its camera is at `frame`, `closer` than its way has it.
+    pub(super) fn moment(&self, frame: u64, rate: FrameRate, closer: f64) -> Moment {
+        let seconds = frame.saturating_sub(self.seen.start) as f64 / rate.fps();
+        Moment { progress: self.progress(frame), seconds, closer }
+    }
+
     /// How far its camera is at `frame`: 0 on the first frame it is seen on, 1 on the last.
-    pub(super) fn progress(&self, frame: u64) -> f64 {
+    fn progress(&self, frame: u64) -> f64 {
         let way = (self.seen.end - self.seen.start).saturating_sub(1).max(1);
         (frame.saturating_sub(self.seen.start)) as f64 / way as f64
     }
@@ -66,7 +72,7 @@ mod tests {
     use crate::{
         digest::Digest,
         story::{
-            CameraKind, CaptionStyle, Captions, Color, FrameRate, Grade, Rect, Seed, Size, Span, Time,
+            CameraKind, CaptionStyle, Captions, Color, Extras, Grade, Rect, Seed, Size, Span, Time,
             Transition, TransitionKind,
         },
     };
@@ -94,6 +100,7 @@ mod tests {
                 style: CaptionStyle::Off,
                 area: Rect { left: 0, top: 0, right: 16, bottom: 16 },
                 color: white,
+                gradient: None,
                 highlight: white,
                 font_size: 8.0,
                 font: String::new(),
@@ -101,8 +108,12 @@ mod tests {
                 cues: Vec::new(),
             },
             title: None,
+            extras: Extras::default(),
             grade: Grade::default(),
+            lut: None,
             narration: Digest::of(b""),
+            music: None,
+            effects: Vec::new(),
             seed: Seed(0),
         }
     }

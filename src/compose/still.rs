@@ -7,7 +7,7 @@ use fast_image_resize::{
 };
 use image::RgbImage;
 
-use super::{StillError, yuv};
+use super::{Lut, StillError, yuv};
 use crate::story::{CameraMove, Frame, Grade, Size};
 
 /// A still as planes, sampled from by the camera.
@@ -16,11 +16,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Sizes `still` for `camera` in a frame of `frame_size`, applies `grade`, converts.
+    /// Sizes `still` for `camera` in a frame of `frame_size`, applies the look and its table, converts.
     pub(super) fn new(
         still: RgbImage,
         camera: &CameraMove,
-        grade: &Grade,
+        grade: (&Grade, Option<&Lut>),
         frame_size: Size,
     ) -> Result<Self, StillError> {
         let size = working_size(Size::new(still.width(), still.height()), camera, frame_size);
@@ -59,10 +59,10 @@ fn resized(still: RgbImage, size: Size) -> Result<RgbImage, StillError> {
 }
 
 /// `still` graded, in planes. Rounding is dithered, so that skies and shadows show no bands.
-fn convert(still: &RgbImage, grade: &Grade) -> Frame {
+fn convert(still: &RgbImage, (grade, lut): (&Grade, Option<&Lut>)) -> Frame {
     let (width, height) = (still.width() as usize, still.height() as usize);
     let mut frame = Frame::black(Size::new(width as u32, height as u32));
-    let look = Look::new(grade, width, height);
+    let look = Look::new(grade, lut, width, height);
     let mut chroma = [(); 4].map(|()| vec![0.0f32; width]);
     for (y, row) in still.as_raw().chunks_exact(3 * width).enumerate() {
         let lower = y % 2;
@@ -94,17 +94,18 @@ fn dithered(value: f32, x: usize, y: usize) -> u8 {
 }
 
 /// A colour look, worked out as far as it can be before the first pixel.
-struct Look {
+struct Look<'a> {
     curves: [[f32; 256]; 3],
     saturation: f32,
     vignette: f32,
     centre: [f32; 2],
     /// The inverse of the squared distance from the centre to a corner.
     reach: f32,
+    lut: Option<&'a Lut>,
 }
 
-impl Look {
-    fn new(grade: &Grade, width: usize, height: usize) -> Self {
+impl<'a> Look<'a> {
+    fn new(grade: &Grade, lut: Option<&'a Lut>, width: usize, height: usize) -> Self {
         let curve = |channel: usize| {
             std::array::from_fn(|code| {
                 let value = code as f32 / 255.0 * grade.gain[channel] + grade.lift[channel];
@@ -118,6 +119,7 @@ impl Look {
             vignette: grade.vignette,
             centre,
             reach: 1.0 / (centre[0] * centre[0] + centre[1] * centre[1]),
+            lut,
         }
     }
 
@@ -128,7 +130,9 @@ impl Look {
         let (dx, dy) = (x as f32 - self.centre[0], y as f32 - self.centre[1]);
         let distance = (dx * dx + dy * dy) * self.reach;
         let light = 1.0 - self.vignette * distance * distance;
-        rgb.map(|c| ((luma + (c - luma) * self.saturation) * light).clamp(0.0, 1.0))
+        let rgb = rgb.map(|c| (luma + (c - luma) * self.saturation).clamp(0.0, 1.0));
+        let rgb = self.lut.map_or(rgb, |lut| lut.apply(rgb));
+        rgb.map(|c| (c * light).clamp(0.0, 1.0))
     }
 }
 
@@ -138,13 +142,13 @@ mod tests {
     use crate::story::CameraMove;
 
     fn hold(zoom: f64) -> CameraMove {
-        CameraMove { from: [0.5, 0.5], zoom_from: 1.0, to: [0.5, 0.5], zoom_to: zoom }
+        CameraMove { from: [0.5, 0.5], zoom_from: 1.0, to: [0.5, 0.5], zoom_to: zoom, sway: None }
     }
 
     #[test]
     fn a_still_of_one_colour_keeps_its_code_everywhere() {
         let red = RgbImage::from_pixel(40, 30, image::Rgb([255, 0, 0]));
-        let planes = convert(&red, &Grade::default());
+        let planes = convert(&red, (&Grade::default(), None));
         for (plane, code) in [(&planes.y, 63), (&planes.u, 102), (&planes.v, 240)] {
             assert!(plane.data.iter().all(|&c| c.abs_diff(code) <= 1), "{code}: {:?}", &plane.data[..8]);
         }
@@ -174,8 +178,15 @@ mod tests {
 
     #[test]
     fn the_look_is_the_documented_formula() {
-        let grade = Grade { lift: [0.1; 3], gamma: [2.0; 3], gain: [0.5; 3], saturation: 0.0, vignette: 0.5 };
-        let look = Look::new(&grade, 101, 101);
+        let grade = Grade {
+            lift: [0.1; 3],
+            gamma: [2.0; 3],
+            gain: [0.5; 3],
+            saturation: 0.0,
+            vignette: 0.5,
+            ..Grade::default()
+        };
+        let look = Look::new(&grade, None, 101, 101);
         let want = (0.4f32 * 0.5 + 0.1).sqrt();
         let got = look.apply([102; 3], 50, 50);
         assert!((got[0] - want).abs() < 1e-3 && got[0] == got[2], "{got:?}, not {want}");

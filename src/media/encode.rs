@@ -22,6 +22,8 @@ const QUEUE: usize = 4;
 pub struct Encoded {
     /// The name of the encoder in libav.
     pub encoder: &'static str,
+    /// Encoders that were tried first, each with why it could not be used.
+    pub refused: Vec<String>,
     /// The file's size.
     pub bytes: u64,
 }
@@ -39,7 +41,7 @@ pub struct Encoded {
 /// [`Encoding::samples`]; silence fills the rest. Its first 1024 samples (21 ms)
 /// are heard as silence: without an edit list AAC cannot hold them.
 ///
-/// The file is H.264 High in MP4 with AAC-LC, BT.709 limited range, square
+/// The file is H.264 High (HEVC where `encoding` asks for x265) in MP4 with AAC-LC, BT.709 limited range, square
 /// pixels, constant frame rate, closed groups of pictures; `moov` comes first,
 /// there are no edit lists and both streams start at zero. Equal input gives
 /// equal bytes.
@@ -85,7 +87,7 @@ fn write(
 ) -> Result<Encoded> {
     ffi::start();
     ffi::take_log();
-    let mut picture = encoder::Picture::open(encoding)?;
+    let (mut picture, refused) = encoder::Picture::open(encoding)?;
     let mut sound = encoder::Sound::open(sound, encoding.samples(), encoding.audio_bitrate)?;
     let mut muxer = Muxer::create(path, picture.context(), sound.context(), encoding.title.as_deref())?;
     let mut index = 0;
@@ -110,5 +112,5 @@ fn write(
     let file = fs::OpenOptions::new().write(true).open(path).map_err(sync("open"))?;
     file.sync_all().map_err(sync("sync"))?;
     let bytes = file.metadata().map_err(sync("read"))?.len();
-    Ok(Encoded { encoder: picture.name(), bytes })
+    Ok(Encoded { encoder: picture.name(), refused, bytes })
 }

@@ -1,9 +1,13 @@
-//! x264 and AAC as libav offers them.
+//! The encoders of picture and sound as libav offers them.
 
 use ffmpeg_next::{self as ff, codec, encoder, format, frame};
 
-use super::{Encoding, Error, Result, ffi};
-use crate::story::{Frame, SAMPLE_RATE, Samples, VideoEncoder};
+use super::{
+    Encoding, Error, Result,
+    codecs::{self, Codec},
+    ffi,
+};
+use crate::story::{Frame, SAMPLE_RATE, Samples};
 
 /// Samples the AAC encoder puts before the first it is given.
 pub(super) const PRIMING: usize = 1024;
@@ -14,18 +18,6 @@ fn open(context: &mut codec::Context, codec: ff::Codec, options: &[(&str, String
         ffi::OpenError::Option(option) => Error::UnknownOption { part: codec.name().into(), option },
         ffi::OpenError::Libav(error) => Error::libav("open the encoder", error),
     })
-}
-
-/// Parameters under which x264 makes the same bytes each time.
-///
-/// Its AVX-512 code for macroblock trees (seen in build 164 r3095) lets memory that nobody wrote
-/// decide about bits. Its AVX2 code does not, and takes the same time.
-fn repeatable() -> Option<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx512f") {
-        return Some("asm=avx2");
-    }
-    None
 }
 
 /// Gives every packet that is ready to `write`.
@@ -40,18 +32,36 @@ fn drain(encoder: &mut encoder::Encoder, write: &mut dyn FnMut(&mut ff::Packet) 
     }
 }
 
-/// H.264 High, 4:2:0, BT.709, constant frame rate, closed groups of pictures.
+/// The picture's encoder: 4:2:0, BT.709, constant frame rate, closed groups of pictures.
 pub(super) struct Picture {
     encoder: encoder::video::Encoder,
     frame: frame::Video,
     sent: i64,
+    name: &'static str,
 }
 
 impl Picture {
-    pub(super) fn open(encoding: &Encoding) -> Result<Self> {
-        let name = match encoding.encoder {
-            VideoEncoder::Auto | VideoEncoder::X264 => "libx264",
-        };
+    /// Opens the first of the encoders that `encoding` allows; those refused, with their reasons.
+    ///
+    /// # Errors
+    /// When the last of them cannot be opened either.
+    pub(super) fn open(encoding: &Encoding) -> Result<(Self, Vec<String>)> {
+        let mut refused = Vec::new();
+        let choices = codecs::choices(encoding.encoder);
+        for (n, choice) in choices.iter().enumerate() {
+            match Self::open_one(encoding, *choice) {
+                Ok(picture) => return Ok((picture, refused)),
+                Err(error) if n + 1 == choices.len() => return Err(error),
+                // An encoder that this libav was not built with is nothing to tell.
+                Err(Error::NoEncoder(_)) => {}
+                Err(error) => refused.push(format!("{}: {error}", choice.name())),
+            }
+        }
+        Err(Error::NoEncoder("libx264"))
+    }
+
+    fn open_one(encoding: &Encoding, choice: Codec) -> Result<Self> {
+        let name = choice.name();
         let codec = encoder::find_by_name(name).ok_or(Error::NoEncoder(name))?;
         // A context without its codec would miss the codec's own defaults.
         let mut context = codec::Context::new_with_codec(codec)
@@ -72,31 +82,23 @@ impl Picture {
         context.set_gop(encoding.keyframe_interval);
         context.set_max_b_frames(encoding.b_frames as usize);
         context.set_max_bit_rate(encoding.max_bitrate as usize);
+        if let Some(bitrate) = choice.bitrate(encoding) {
+            context.set_bit_rate(bitrate as usize);
+        }
+        if choice == Codec::X265 {
+            // What players of Apple's ask for; the muxer's own choice is `hev1`.
+            ffi::set_tag(&mut context, *b"hvc1");
+        }
         // This overwrites all flags: without CLOSED_GOP here groups would be open.
         context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::CLOSED_GOP | codec::Flags::BITEXACT);
-        let (preset, crf) = encoding.rate_control();
-        let mut options = vec![
-            ("preset", preset.to_owned()),
-            ("crf", crf.to_string()),
-            ("bufsize", (2 * encoding.max_bitrate).to_string()),
-            ("threads", encoding.threads.max(1).to_string()),
-            // `profile` is only a ceiling: the fastest preset would fall below High without this.
-            ("profile", "high".to_owned()),
-            ("8x8dct", "1".to_owned()),
-        ];
-        if preset != "ultrafast" {
-            // Spends bits on dark gradients, where banding shows first.
-            options.push(("aq-mode", "autovariance-biased".to_owned()));
-        }
-        options.extend(repeatable().map(|parameters| ("x264-params", parameters.to_owned())));
-        open(&mut context, codec, &options)?;
+        open(&mut context, codec, &choice.options(encoding))?;
         let frame = frame::Video::new(format::Pixel::YUV420P, encoding.size.width, encoding.size.height);
-        Ok(Self { encoder: encoder::video::Encoder(context), frame, sent: 0 })
+        Ok(Self { encoder: encoder::video::Encoder(context), frame, sent: 0, name })
     }
 
     /// The name of the encoder in libav.
     pub(super) fn name(&self) -> &'static str {
-        "libx264"
+        self.name
     }
 
     pub(super) fn context(&self) -> &codec::Context {

@@ -89,6 +89,12 @@ pub(super) fn take_log() -> Vec<String> {
     LOG.with_borrow_mut(|log| log.drain(..).collect())
 }
 
+/// Names the codec in the container by `tag` instead of the container's own choice.
+pub(super) fn set_tag(context: &mut ff::codec::Context, tag: [u8; 4]) {
+    // SAFETY: the context is live and not yet open.
+    unsafe { (*context.as_mut_ptr()).codec_tag = u32::from_le_bytes(tag) }
+}
+
 /// Why a codec did not open.
 pub(super) enum OpenError {
     /// It does not know this option.

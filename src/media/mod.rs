@@ -3,6 +3,7 @@
 //! [`encode`] writes a video in one pass; [`Video`] and [`sound`] read one again;
 //! [`probe`] says what a file claims to be and [`verify`] whether it keeps a platform's rules.
 
+mod codecs;
 mod decoder;
 mod encode;
 mod encoder;
@@ -22,5 +23,5 @@ pub use encoding::Encoding;
 pub use error::{Error, Result};
 pub use library::library;
 pub use probe::{AudioStream, Probe, VideoStream, probe};
-pub use sound::{coded, sound};
+pub use sound::{beginning, coded, sound};
 pub use verify::{Check, Measured, Options, Outcome, Report, verify};

@@ -18,6 +18,11 @@ use crate::story::Samples;
 ///
 /// Anything libav reads: music in MP3, FLAC or Ogg, a WAV, the sound of a video.
 pub fn sound(path: &Path) -> Result<Samples> {
+    beginning(path, f64::INFINITY)
+}
+
+/// The same, but not much more of it than `seconds`.
+pub fn beginning(path: &Path, seconds: f64) -> Result<Samples> {
     let mut source = Source::open(path)?;
     let stream = source
         .stream(media::Type::Audio)
@@ -32,7 +37,7 @@ pub fn sound(path: &Path) -> Result<Samples> {
             packet => decoder.send(packet.as_ref()).map_err(damage)?,
         }
         receive(&mut decoder, &mut samples).map_err(damage)?;
-        if packet.is_none() {
+        if packet.is_none() || samples.len() as f64 > seconds * f64::from(samples.rate.max(1)) {
             break;
         }
     }

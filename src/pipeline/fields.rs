@@ -139,6 +139,17 @@ impl Fields<'_> {
         self.node(name).is_some_and(|node| matches!(node.value, Value::Map(_)))
     }
 
+    /// Whether field `name` is the plain word `word`.
+    pub(crate) fn word(&mut self, name: &'static str, word: &str) -> bool {
+        self.node(name).is_some_and(|node| matches!(&node.value, Value::Scalar { text, .. } if text == word))
+    }
+
+    /// Knows field `name`, whatever it holds.
+    pub(crate) fn ignore<T>(&mut self, name: &'static str) -> Option<Option<T>> {
+        self.expect(name);
+        Some(None)
+    }
+
     /// Knows field `name` without reading it.
     pub(crate) fn expect(&mut self, name: &'static str) {
         self.known.push(name);

@@ -21,7 +21,18 @@ const SHORT: [(&str, &[&str]); 3] = [
 ];
 
 /// Groups for which a plain value stands for their first setting: `captions: karaoke`.
-const FIRST: [(&str, &str); 2] = [("timeline.transition", "kind"), ("timeline.captions", "style")];
+const FIRST: [(&str, &str); 7] = [
+    ("timeline.transition", "kind"),
+    ("timeline.captions", "style"),
+    ("timeline.music", "mood"),
+    ("timeline.effects", "transitions"),
+    ("timeline.hook", "text"),
+    ("timeline.end_card", "text"),
+    ("timeline.watermark", "text"),
+];
+
+/// In this group, whoever says the first takes back what was said earlier about the second.
+const INSTEAD: [(&str, &str, &str); 1] = [("timeline.music", "mood", "file")];
 
 /// What choosing a preset decides, until a later word.
 const DECIDES: [(&str, &[&[&str]]); 2] = [
@@ -82,6 +93,14 @@ fn merge(base: &mut Node, over: Node, path: &str, problems: &mut Problems) {
     let first = FIRST.iter().find(|(group, _)| *group == path).map(|(_, first)| *first);
     match (&mut base.value, over.value) {
         (Value::Map(entries), Value::Map(overs)) => {
+            let has = |name: &str| overs.iter().find(|(key, _)| key.name == name);
+            for (_, said, taken) in INSTEAD.iter().filter(|(group, ..)| *group == path) {
+                if let (Some((_, node)), None) = (has(said), has(taken))
+                    && let Some((_, below)) = entries.iter_mut().find(|(key, _)| key.name == *taken)
+                {
+                    *below = Node { value: Value::Null, spot: node.spot.clone() };
+                }
+            }
             for (key, node) in overs {
                 let path = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
                 match entries.iter_mut().find(|(known, _)| known.name == key.name) {

@@ -29,6 +29,6 @@ pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, DirectorEngine, ImageSize, Images, Memory, Narration, Pipeline, Scenes, Timeline,
-    Upscale, UpscaleEngine, Video, VoiceEngine,
+    Budget, Captions, Card, DirectorEngine, Effects, ImageSize, Images, Memory, Music, Narration, Pipeline,
+    Play, ProgressBar, Scenes, Timeline, Upscale, UpscaleEngine, Video, VoiceEngine, Watermark,
 };

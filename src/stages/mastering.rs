@@ -1,5 +1,4 @@
-//! The narration as the video's sound: as long as the picture, and at the platform's
-//! loudness after the codec.
+//! The video's sound: as long as the picture, and at the platform's loudness after the codec.
 
 use super::{Error, Kind};
 use crate::{
@@ -10,8 +9,10 @@ use crate::{
 
 /// How far the loudness may be from its target, in LU: a verified file may be 0.5 off.
 const TOLERANCE: f64 = 0.3;
+/// What a codec raises the peaks of most mixes by, in dB.
+const HEADROOM: f64 = 0.4;
 /// Levelled again at most so often.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 6;
 
 /// The finished sound, and how loud it is once it went through the codec.
 pub(super) struct Mastered {
@@ -21,22 +22,28 @@ pub(super) struct Mastered {
     pub(super) rounds: usize,
 }
 
-/// Makes `narration` the sound of a video of `length` samples.
+/// Makes `mix` the sound of a video of `length` samples; `leveled` says that it is at its loudness already.
 ///
-/// A codec moves peaks and loudness, so the coded sound is measured, and the narration is
+/// A codec moves peaks and loudness, so the coded sound is measured, and the mix is
 /// levelled again, with a lower ceiling, only where that breaks the platform's figures.
-pub(super) fn master(narration: Samples, length: usize, platform: &Platform) -> Result<Mastered, Error> {
+pub(super) fn master(
+    mix: Samples,
+    leveled: bool,
+    length: usize,
+    platform: &Platform,
+) -> Result<Mastered, Error> {
     let target = platform.loudness.integrated.value;
     let most = platform.loudness.true_peak.value;
-    let narration = match narration.rate {
-        SAMPLE_RATE => narration,
-        _ => audio::resample(&narration, SAMPLE_RATE).map_err(failed)?,
+    let mix = match mix.rate {
+        SAMPLE_RATE => mix,
+        _ => audio::resample(&mix, SAMPLE_RATE).map_err(failed)?,
     };
-    let (mut aim, mut ceiling) = (target, most);
+    // What is levelled here for the first time leaves the codec room at once.
+    let (mut aim, mut ceiling) = (target, if leveled { most } else { most - HEADROOM });
     let mut rounds = 0;
     loop {
-        let mut sound = narration.clone();
-        if rounds > 0 {
+        let mut sound = mix.clone();
+        if rounds > 0 || !leveled {
             audio::level(&mut sound, aim, ceiling).map_err(failed)?;
         }
         if platform.audio.channels.value > 1 {
@@ -52,11 +59,13 @@ pub(super) fn master(narration: Samples, length: usize, platform: &Platform) -> 
         if (short.abs() <= TOLERANCE && over <= 0.0) || rounds == ROUNDS {
             return Ok(Mastered { sound, heard, rounds });
         }
-        if rounds > 0 {
+        if rounds > 0 || !leveled {
             aim += short;
         }
         // A little more than what it was over: the same overshoot follows from a lower peak.
-        ceiling -= over.max(0.0) + 0.1;
+        if over > 0.0 || leveled {
+            ceiling -= over.max(0.0) + 0.1;
+        }
         rounds += 1;
     }
 }

@@ -26,6 +26,8 @@ mod error;
 pub mod images;
 #[cfg(feature = "video")]
 mod mastering;
+#[cfg(feature = "video")]
+mod mixing;
 pub mod narration;
 pub mod scenes;
 pub mod subtitles;

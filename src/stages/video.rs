@@ -5,10 +5,10 @@ use std::io::Cursor;
 use image::{ImageEncoder, RgbImage, codecs::jpeg::JpegEncoder};
 use serde::{Deserialize, Serialize};
 
-use super::{Cached, Context, Error, Kind, mastering::master};
+use super::{Cached, Context, Error, Kind, mastering::master, mixing::mix};
 use crate::{
     audio::{self, Measurement},
-    compose::{self, Fonts, Renderer},
+    compose::{self, Fonts, Lut, Renderer},
     digest::Digest,
     media::{self, Check, Encoding, Measured, Outcome},
     pipeline::Pipeline,
@@ -102,7 +102,9 @@ fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Re
     };
     let narration = stored(ctx.store, timeline.narration, "narration")?;
     let narration = audio::decode_wav(&narration).map_err(|error| Error::new(Kind::Failed, "", error))?;
-    let mastered = master(narration, encoding.samples(), platform)?;
+    let mixed = mix(timeline, &narration, encoding.samples(), ctx)?;
+    let leveled = mixed.is_none();
+    let mastered = master(mixed.unwrap_or(narration), leveled, encoding.samples(), platform)?;
     if mastered.rounds > 0 {
         ctx.note(format!(
             "levelled again: the codec raised the sound to {:.1} dBTP",
@@ -117,12 +119,24 @@ fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Re
         Ok(image::load_from_memory(&png)?.to_rgb8())
     });
     let mut renderer = Renderer::new(timeline, stills, &mut fonts)?;
+    if let Some(lut) = timeline.lut {
+        let cube = stored(ctx.store, lut, "table of colours")?;
+        renderer = renderer.with_lut(Lut::parse(&String::from_utf8_lossy(&cube))?);
+    }
+    if let Some(logo) = timeline.extras.watermark.as_ref().and_then(|mark| mark.logo) {
+        let picture = image::load_from_memory(&stored(ctx.store, logo, "logo")?)
+            .map_err(|error| Error::new(Kind::Invalid, "timeline.watermark.logo", error))?;
+        renderer = renderer.with_logo(picture.to_rgba8());
+    }
     let cover = store.put(&jpeg(&renderer.cover()?)?)?;
     let file = store.temporary()?;
     let encoded = media::encode(file.path(), &encoding, &mastered.sound, |index, frame| {
         ctx.progress(index, timeline.frames, "frames", "")?;
         Ok::<_, Error>(renderer.render(index, frame)?)
     })?;
+    for refused in &encoded.refused {
+        ctx.note(format!("{} encodes instead of {refused}", encoded.encoder));
+    }
     let report = media::verify(file.path(), platform, media::Options { still: stands_still(timeline) })?;
     if !report.passed() {
         let broken: Vec<String> = report.failures().map(Check::to_string).collect();
@@ -181,7 +195,9 @@ impl From<compose::Error> for Error {
     fn from(source: compose::Error) -> Self {
         let kind = match &source {
             compose::Error::NoFont { .. } | compose::Error::NoGlyphs { .. } => Kind::Missing,
-            compose::Error::FrameSize(_) | compose::Error::NoRoom { .. } => Kind::Invalid,
+            compose::Error::FrameSize(_) | compose::Error::NoRoom { .. } | compose::Error::Lut(_) => {
+                Kind::Invalid
+            }
             _ => Kind::Failed,
         };
         Self::new(kind, "", source)

@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Color {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptionStyle {
-    /// A few words at a time; the one being spoken takes the highlight colour.
+    /// A few words at a time; the one being spoken takes the highlight colour and comes a little nearer.
     Highlight,
     /// Words fill with the highlight colour from left to right as they are spoken.
     Karaoke,
@@ -64,8 +64,42 @@ pub enum CaptionStyle {
     Pop,
     /// White text with a soft shadow, nothing moves.
     Clean,
+    /// Letters appear one after the other as they are spoken.
+    Typewriter,
     /// None at all.
     Off,
+}
+
+impl CaptionStyle {
+    /// Every style, in the order of `shortform presets captions`.
+    pub const ALL: [Self; 7] =
+        [Self::Highlight, Self::Karaoke, Self::Box, Self::Pop, Self::Clean, Self::Typewriter, Self::Off];
+
+    /// Its name in pipelines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Highlight => "highlight",
+            Self::Karaoke => "karaoke",
+            Self::Box => "box",
+            Self::Pop => "pop",
+            Self::Clean => "clean",
+            Self::Typewriter => "typewriter",
+            Self::Off => "off",
+        }
+    }
+
+    /// What it looks like, in one line.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Highlight => "the word being spoken takes the highlight colour and comes nearer",
+            Self::Karaoke => "words fill with the highlight colour as they are spoken",
+            Self::Box => "the word being spoken sits on a rounded box",
+            Self::Pop => "one word or two, which pop up as they are spoken",
+            Self::Clean => "quiet text with a soft shadow",
+            Self::Typewriter => "letters appear one after the other as they are spoken",
+            Self::Off => "none",
+        }
+    }
 }
 
 /// One word of a cue.

@@ -2,15 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which H.264 encoder writes the video.
+/// Which encoder writes the video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VideoEncoder {
-    /// The best one that gives the same file on every machine: x264.
+    /// The first that opens at the video's size: NVENC, VideoToolbox, x264. Why one did not is told.
     #[default]
     Auto,
-    /// x264, or an error where libav lacks it.
+    /// x264 (H.264): the same file on every machine.
     X264,
+    /// x265 (HEVC): smaller files, several times the work. No platform asks for it, two take it.
+    X265,
+    /// H.264 by an NVIDIA card, or an error.
+    Nvenc,
+    /// H.264 by a Mac, or an error.
+    VideoToolbox,
 }
 
 /// How much time the encoder may spend for how much quality.

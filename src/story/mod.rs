@@ -4,6 +4,7 @@
 mod caption;
 mod encoding;
 mod frame;
+mod music;
 mod narration;
 mod platform;
 mod rng;
@@ -20,6 +21,7 @@ mod voice;
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
 pub use encoding::{Quality, VideoEncoder};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};
+pub use music::{Effect, EffectKind, Mood, Music, Tune};
 pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};
 pub use platform::{
     AudioRules, Duration, Figure, Generation, Loudness, Platform, SafeArea, TextRules, VideoRules,
@@ -32,5 +34,8 @@ pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
 pub use seed::Seed;
 pub use style::{Grade, Style};
 pub use time::{SAMPLE_RATE, Span, Time};
-pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Title, Transition, TransitionKind};
+pub use timeline::{
+    CameraKind, CameraMove, Captions, Clip, Corner, Extras, Progress, Sway, Timeline, Title, Transition,
+    TransitionKind, Watermark,
+};
 pub use voice::{EspeakVoice, VoicePreset};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CameraKind, CaptionStyle, TransitionKind};
+use super::{CameraKind, CaptionStyle, Mood, TransitionKind};
 
 /// A style preset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,12 +24,15 @@ pub struct Style {
     pub transition: TransitionKind,
     /// How its captions are drawn.
     pub captions: CaptionStyle,
+    /// The music that suits it.
+    #[serde(default)]
+    pub music: Mood,
     /// Its colour look.
     pub grade: Grade,
 }
 
 /// A colour look, applied once to each still: per channel `out = (in * gain + lift) ^ (1 / gamma)`,
-/// then saturation, then the vignette.
+/// then saturation, then a table of colours, then the vignette. Grain and bars lie over each frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
@@ -43,11 +46,25 @@ pub struct Grade {
     pub saturation: f32,
     /// How much the corners darken, 0 ..= 1.
     pub vignette: f32,
+    /// How much film grain lies over each frame, 0 ..= 1.
+    #[serde(default)]
+    pub grain: f32,
+    /// How high a black bar above and below is, as a share of the frame's height, 0 ..= 0.3.
+    #[serde(default)]
+    pub letterbox: f32,
 }
 
 impl Default for Grade {
     /// The look that changes nothing.
     fn default() -> Self {
-        Self { lift: [0.0; 3], gamma: [1.0; 3], gain: [1.0; 3], saturation: 1.0, vignette: 0.0 }
+        Self {
+            lift: [0.0; 3],
+            gamma: [1.0; 3],
+            gain: [1.0; 3],
+            saturation: 1.0,
+            vignette: 0.0,
+            grain: 0.0,
+            letterbox: 0.0,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CaptionStyle, Color, Cue, FrameRate, Grade, Rect, Seed, Size, Span, Time};
+use super::{CaptionStyle, Color, Cue, Effect, FrameRate, Grade, Music, Rect, Seed, Size, Span, Time};
 use crate::digest::Digest;
 
 /// How the camera moves over a still.
@@ -19,6 +19,10 @@ pub enum CameraKind {
     Pan,
     /// Hardly at all: a slow drift.
     Drift,
+    /// Slowly nearer to what the picture is about.
+    Push,
+    /// A little nearer, as if held in a hand.
+    Handheld,
     /// Not at all.
     Hold,
 }
@@ -35,6 +39,17 @@ pub struct CameraMove {
     pub to: [f64; 2],
     /// Zoom at the end, at least 1.
     pub zoom_to: f64,
+    /// How the hand that holds it moves; `None` is a tripod.
+    pub sway: Option<Sway>,
+}
+
+/// The movements of a hand that holds the camera.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sway {
+    /// How far they go at most, as a share of the view's sides.
+    pub reach: f64,
+    /// Fixes them.
+    pub seed: Seed,
 }
 
 /// How one clip gives way to the next.
@@ -51,8 +66,30 @@ pub enum TransitionKind {
     FadeWhite,
     /// The next pushes in from the right.
     Slide,
+    /// The next pushes in from the left.
+    SlideRight,
+    /// The next pushes in from below.
+    SlideUp,
+    /// The next pushes in from above.
+    SlideDown,
     /// The next is uncovered from left to right.
     Wipe,
+    /// The next is uncovered from right to left.
+    WipeLeft,
+    /// The next is uncovered from the bottom up.
+    WipeUp,
+    /// The next is uncovered from the top down.
+    WipeDown,
+    /// The camera swings around so fast that both are a blur.
+    WhipPan,
+    /// Into the one and out of the other.
+    Zoom,
+    /// A flash of light, and the next is there.
+    Flash,
+    /// A growing circle uncovers the next.
+    Circle,
+    /// The next comes through in patches.
+    Dissolve,
 }
 
 /// A transition into a clip, centred on the boundary.
@@ -88,6 +125,8 @@ pub struct Captions {
     pub area: Rect,
     /// The text's colour.
     pub color: Color,
+    /// The colour at the letters' feet, where they are not of one colour.
+    pub gradient: Option<Color>,
     /// The colour of the word being spoken.
     pub highlight: Color,
     /// The largest font size in pixels for a frame 1080 wide; shrinks until the text fits.
@@ -111,6 +150,57 @@ pub struct Title {
     pub area: Rect,
 }
 
+/// What lies over the picture besides captions and title.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extras {
+    /// A line that makes people stay, drawn like a title while the video begins.
+    pub hook: Option<Title>,
+    /// What is said at the end, drawn like a title over the darkened picture.
+    pub end_card: Option<Title>,
+    /// A bar that shows how much of the video has passed.
+    pub progress: Option<Progress>,
+    /// Whose video it is.
+    pub watermark: Option<Watermark>,
+}
+
+/// A bar that grows from left to right as the video goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where it lies when it is full; all edges even.
+    pub area: Rect,
+    /// Its colour.
+    pub color: Color,
+}
+
+/// A name or a logo in a corner, all the time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// The name; empty where there is only a logo.
+    pub text: String,
+    /// The logo's picture in the store, transparent where it is.
+    pub logo: Option<Digest>,
+    /// The box it lies in, in the corner of it that `corner` names.
+    pub area: Rect,
+    /// Where in its box it lies.
+    pub corner: Corner,
+    /// How much of it is seen, 0 ..= 1.
+    pub opacity: f32,
+}
+
+/// A corner of a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Corner {
+    /// Above, at the left.
+    TopLeft,
+    /// Above, at the right.
+    TopRight,
+    /// Below, at the left.
+    BottomLeft,
+    /// Below, at the right.
+    BottomRight,
+}
+
 /// The frozen edit of a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
@@ -126,10 +216,18 @@ pub struct Timeline {
     pub captions: Captions,
     /// The title, if the script has one.
     pub title: Option<Title>,
+    /// What else lies over the picture.
+    pub extras: Extras,
     /// The colour look of every still.
     pub grade: Grade,
+    /// The table of colours that is part of it: a `.cube` file in the store.
+    pub lut: Option<Digest>,
     /// The narration's sound in the store (WAV, 48 kHz).
     pub narration: Digest,
+    /// What is played under it.
+    pub music: Option<Music>,
+    /// Short sounds of what is seen.
+    pub effects: Vec<Effect>,
     /// The seed of whatever is random in rendering.
     pub seed: Seed,
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use shortform::{
     media::{self, Encoding, Error, Video},
-    story::{Frame, FrameRate, Quality, Samples, Size},
+    story::{Frame, FrameRate, Quality, Samples, Size, VideoEncoder},
 };
 
 use crate::material::*;
@@ -38,6 +38,56 @@ fn what_is_drawn_comes_back() {
             count += 1;
         }
         assert_eq!(count, frames);
+    }
+}
+
+#[test]
+fn hevc_is_written_as_players_and_platforms_want_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hevc.mp4");
+    let encoding = Encoding { encoder: VideoEncoder::X265, ..encoding(SMALL, 120) };
+    let encoded = write(&path, &encoding, &tones(120));
+    assert_eq!((encoded.encoder, encoded.refused.len()), ("libx265", 0));
+    let mut expected = Frame::black(SMALL);
+    for (index, frame) in Video::open(&path).unwrap().enumerate() {
+        draw(index as u64, &mut expected);
+        let psnr = psnr(&frame.unwrap().y, &expected.y);
+        assert!(psnr > 35.0, "frame {index}: {psnr:.1} dB");
+    }
+    let report = media::verify(&path, &platform(SMALL), media::Options::default()).unwrap();
+    let loud: Vec<_> = report
+        .failures()
+        .filter(|check| !check.name.contains("loud") && !check.name.contains("peak"))
+        .collect();
+    assert!(loud.is_empty(), "{loud:?}");
+    let bytes = fs::read(&path).unwrap();
+    assert!(bytes.windows(4).any(|tag| tag == b"hvc1") && !bytes.windows(4).any(|tag| tag == b"hev1"));
+}
+
+#[test]
+fn what_cannot_be_opened_is_an_error_by_name_and_a_note_by_auto() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("any.mp4");
+    let choice = |encoder| Encoding { encoder, ..encoding(SMALL, 30) };
+    let sound = Samples::silence(48_000, 2, 100);
+    let by_auto = write(&path, &choice(VideoEncoder::Auto), &sound);
+    // Whichever it is, the file is a video; what was tried before it is told with its reason.
+    assert_eq!(Video::open(&path).unwrap().count(), 30);
+    for refused in &by_auto.refused {
+        assert!(refused.starts_with("h264_") && refused.len() > 20, "{refused}");
+    }
+    let named = media::encode::<Error>(&path, &choice(VideoEncoder::Nvenc), &sound, |_, _| Ok(()));
+    match (by_auto.encoder, named) {
+        ("h264_nvenc", named) => assert!(named.is_ok()),
+        (_, named) => {
+            let error = named.unwrap_err().to_string();
+            assert!(error.contains("encoder"), "{error}");
+            let has_it = !matches!(
+                media::encode::<Error>(&path, &choice(VideoEncoder::Nvenc), &sound, |_, _| Ok(())),
+                Err(Error::NoEncoder(_))
+            );
+            assert_eq!(by_auto.refused.iter().any(|refused| refused.starts_with("h264_nvenc")), has_it);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use shortform::{
     media::{self, Encoding, Error, Report},
     story::{
         AudioRules, Duration, Figure, Frame, FrameRate, Generation, Loudness, Plane, Platform, Quality, Rect,
-        SafeArea, Samples, Size, TextRules, VideoRules,
+        SafeArea, Samples, Size, TextRules, VideoEncoder, VideoRules,
     },
 };
 
@@ -48,7 +48,8 @@ pub(crate) fn platform(size: Size) -> Platform {
 }
 
 pub(crate) fn encoding(size: Size, frames: u64) -> Encoding {
-    Encoding::for_platform(&platform(size), frames, Quality::Standard)
+    let encoder = VideoEncoder::X264;
+    Encoding { encoder, ..Encoding::for_platform(&platform(size), frames, Quality::Standard) }
 }
 
 /// A moving pattern with soft edges: rings that drift, over a gradient that turns.

@@ -11,8 +11,8 @@ use shortform::{
     stages::{self, Cancel, Context, Happening, Kind, Stage, video::Rendered},
     store::Store,
     story::{
-        CameraKind, CaptionStyle, Captions, Clip, Grade, Quality, Rect, Samples, Seed, Size, Span, Time,
-        Timeline, Transition, TransitionKind,
+        CameraKind, CaptionStyle, Captions, Clip, Effect, EffectKind, Extras, Grade, Mood, Music, Progress,
+        Quality, Rect, Samples, Seed, Size, Span, Time, Timeline, Transition, TransitionKind, Tune,
     },
 };
 
@@ -65,6 +65,7 @@ impl Studio {
                 style: CaptionStyle::Off,
                 area: Rect { left: 20, top: 260, right: 250, bottom: 350 },
                 color: "#ffffff".parse().unwrap(),
+                gradient: None,
                 highlight: "#ffe500".parse().unwrap(),
                 font_size: 96.0,
                 font: self.pipeline.timeline.captions.font.clone(),
@@ -72,8 +73,12 @@ impl Studio {
                 cues: Vec::new(),
             },
             title: None,
+            extras: Extras::default(),
             grade: Grade::default(),
+            lut: None,
             narration: self.store.put(&wav).unwrap(),
+            music: None,
+            effects: Vec::new(),
             seed: Seed(3),
         }
     }
@@ -137,6 +142,58 @@ fn the_stage_makes_a_verified_video_once() {
     let (again, happenings) = studio.run(&timeline, None);
     assert_eq!(again.unwrap(), rendered);
     assert!(happenings.contains(&Happening::Step { hit: true }));
+}
+
+#[test]
+fn music_effects_and_extras_make_a_video_that_keeps_every_rule() {
+    let studio = Studio::new();
+    let size = studio.pipeline.platform.generation.delivery;
+    let mut timeline = studio.timeline(&bursts(), CameraKind::Handheld);
+    let seconds = Time::from_seconds;
+    timeline.music = Some(Music {
+        tune: Tune::Bed(Mood::Tense),
+        gain_db: -18.0,
+        ducking_db: 13.0,
+        spoken: vec![Span::new(seconds(0.3), seconds(3.0))],
+    });
+    timeline.effects = [EffectKind::Whoosh, EffectKind::Pop]
+        .iter()
+        .zip([1.4, 2.8])
+        .map(|(kind, at)| Effect { kind: *kind, at: seconds(at), length: seconds(0.2), gain_db: -12.0 })
+        .collect();
+    timeline.grade = Grade { grain: 0.2, letterbox: 0.05, ..Grade::default() };
+    // Red and blue change places.
+    let cube = "LUT_3D_SIZE 2\n0 0 0\n0 0 1\n0 1 0\n0 1 1\n1 0 0\n1 0 1\n1 1 0\n1 1 1\n";
+    timeline.lut = Some(studio.store.put(cube.as_bytes()).unwrap());
+    timeline.extras.progress = Some(Progress {
+        area: Rect { left: 0, top: 0, right: size.width, bottom: 4 },
+        color: "#ffe500".parse().unwrap(),
+    });
+    timeline.clips[1].transition =
+        Some(Transition { kind: TransitionKind::WhipPan, length: Time::from_seconds(0.2) });
+    let (rendered, happenings) = studio.run(&timeline, None);
+    let rendered = rendered.unwrap();
+    assert!((rendered.loudness.integrated_lufs + 14.0).abs() <= 0.3, "{:?}", rendered.loudness);
+    assert!(rendered.measured.true_peak.unwrap() <= -1.49, "{:?}", rendered.measured);
+    let told =
+        |word: &str| happenings.iter().any(|h| matches!(h, Happening::Note { text } if text.contains(word)));
+    assert!(told("`tense`"), "{happenings:?}");
+    let path = studio._folder.path().join("out.mp4");
+    studio.store.copy_to(rendered.video, &path).unwrap();
+    // The sound is in stereo, and there before anybody speaks.
+    let heard = media::sound(&path).unwrap();
+    let power = |channel: &[f32]| channel.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+    assert!(power(&heard.channels[0][9_000..14_000]) > 1e-4, "no music at the beginning");
+    assert!(heard.channels[0] != heard.channels[1]);
+    // The last frame: bars at both ends, the progress full, colours as the table says.
+    let last = media::Video::open(&path).unwrap().last().unwrap().unwrap();
+    assert!(last.y.row(size.height as usize - 4).iter().all(|&luma| luma < 24));
+    assert!(last.y.row(1)[size.width as usize - 8] > 150);
+
+    let broken = Timeline { lut: Some(studio.store.put(b"LUT_3D_SIZE 3\n").unwrap()), ..timeline };
+    let (error, _) = studio.run(&broken, None);
+    let error = error.unwrap_err();
+    assert!(error.kind == Kind::Invalid && error.to_string().contains("LUT_3D_SIZE asks for 27"), "{error}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ impl CueRules {
             CaptionStyle::Pop => (2, 12),
             CaptionStyle::Highlight | CaptionStyle::Box | CaptionStyle::Off => (4, 24),
             CaptionStyle::Karaoke => (6, 32),
+            CaptionStyle::Typewriter => (6, 36),
             CaptionStyle::Clean => (7, 40),
         };
         Self { max_words, max_chars }

@@ -1,12 +1,13 @@
 //! Letters to pixels: shadow, plates, outline, fill, colour pictures.
 
 use tiny_skia::{
-    Color as Paint4, FillRule, FilterQuality, LineJoin, Paint, Path, PathBuilder, Pixmap, PixmapPaint,
-    PremultipliedColorU8, Rect as Bounds, Stroke, Transform,
+    Color as Paint4, FillRule, FilterQuality, GradientStop, LineJoin, LinearGradient, Paint, Path,
+    PathBuilder, Pixmap, PixmapPaint, Point, PremultipliedColorU8, Rect as Bounds, SpreadMode, Stroke,
+    Transform,
 };
 
 use super::{
-    layout::{Block, Margins},
+    layout::{Block, CAPITALS, Margins},
     overlay::Overlay,
     shaping::{self, REFERENCE},
 };
@@ -41,25 +42,39 @@ pub(super) struct Plate {
     pub(super) color: Color,
 }
 
-/// Draws `block`, each word in the colour that `color` gives, enlarged by `swell` around its centre.
+/// The colour of letters: at their heads and, where it differs, at their feet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ink {
+    pub(super) color: Color,
+    pub(super) feet: Option<Color>,
+}
+
+impl Ink {
+    /// Letters of one colour.
+    pub(super) fn flat(color: Color) -> Self {
+        Self { color, feet: None }
+    }
+}
+
+/// Draws `block` in `ink` with `plates` behind it, enlarged by `swell` around its centre.
 pub(super) fn draw(
     fonts: &mut Fonts,
     block: &Block,
     look: &Look,
     plates: &[Plate],
-    color: impl Fn(usize) -> Color,
+    ink: Ink,
     swell: f32,
     frame: Size,
 ) -> Option<Overlay> {
     let mut canvas = Canvas::new(block, look, plates, swell, frame)?;
-    let outlines: Vec<(usize, Path)> = block
+    let outlines: Vec<(f32, Path)> = block
         .glyphs
         .iter()
         .filter_map(|placed| {
             let path = shaping::outline(fonts, &placed.glyph)?;
             let scale = block.size / REFERENCE;
             let place = Transform::from_row(scale, 0.0, 0.0, scale, placed.at.0, placed.at.1);
-            Some((placed.word, path.transform(place)?))
+            Some((placed.at.1, path.transform(place)?))
         })
         .collect();
     let mut letters = canvas.blank()?;
@@ -71,8 +86,14 @@ pub(super) fn draw(
             canvas.stroke(&mut letters, path, around, 2.0 * reach * block.size);
         }
     }
-    for (word, path) in &outlines {
-        canvas.fill(&mut letters, path, color(*word));
+    for (baseline, path) in &outlines {
+        match ink.feet {
+            None => canvas.fill(&mut letters, path, ink.color),
+            Some(feet) => {
+                let heads = baseline - CAPITALS * block.size;
+                canvas.shade(&mut letters, path, (ink.color, heads), (feet, *baseline));
+            }
+        }
     }
     for placed in block.glyphs.iter().filter(|placed| placed.glyph.picture) {
         canvas.picture(&mut letters, fonts, &placed.glyph, block.size, placed.at);
@@ -120,6 +141,21 @@ impl Canvas {
 
     fn fill(&self, pixels: &mut Pixmap, path: &Path, color: Color) {
         pixels.fill_path(path, &paint(color), FillRule::Winding, self.transform, None);
+    }
+
+    /// Fills with one colour down to a height, another from a height on, and what lies between them.
+    fn shade(&self, pixels: &mut Pixmap, path: &Path, above: (Color, f32), below: (Color, f32)) {
+        let stop = |at: f32, color: Color| GradientStop::new(at, skia(color));
+        let shader = LinearGradient::new(
+            Point::from_xy(0.0, above.1),
+            Point::from_xy(0.0, below.1),
+            vec![stop(0.0, above.0), stop(1.0, below.0)],
+            SpreadMode::Pad,
+            Transform::identity(),
+        );
+        let flat = paint(above.0);
+        let paint = shader.map_or(flat, |shader| Paint { shader, anti_alias: true, ..Paint::default() });
+        pixels.fill_path(path, &paint, FillRule::Winding, self.transform, None);
     }
 
     fn stroke(&self, pixels: &mut Pixmap, path: &Path, color: Color, width: f32) {
@@ -176,8 +212,12 @@ impl Canvas {
 
 fn paint(color: Color) -> Paint<'static> {
     let mut paint = Paint { anti_alias: true, ..Paint::default() };
-    paint.set_color(Paint4::from_rgba8(color.r, color.g, color.b, color.a));
+    paint.set_color(skia(color));
     paint
+}
+
+fn skia(color: Color) -> Paint4 {
+    Paint4::from_rgba8(color.r, color.g, color.b, color.a)
 }
 
 /// The mean of `2 * radius + 1` values along each row; outside is transparent.

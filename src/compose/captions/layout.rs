@@ -78,6 +78,22 @@ pub(super) struct Block {
     pub(super) centre: (f32, f32),
 }
 
+impl Block {
+    /// The same text with only those glyphs that `keep` wants; what it reserves stays.
+    pub(super) fn only(&self, keep: impl Fn(&Placed) -> bool) -> Self {
+        let glyphs = self.glyphs.iter().filter(|placed| keep(placed)).cloned().collect();
+        Self { glyphs, ..self.clone() }
+    }
+
+    /// One word of it, to be enlarged from its own middle.
+    pub(super) fn word(&self, word: usize) -> Option<Self> {
+        let parts: Vec<Part> = self.parts.iter().filter(|part| part.word == word).cloned().collect();
+        let ink = parts.iter().map(|part| part.ink).reduce(united)?;
+        let centre = ((ink.left() + ink.right()) / 2.0, (ink.top() + ink.bottom()) / 2.0);
+        Some(Self { parts, centre, ..self.only(|placed| placed.word == word) })
+    }
+}
+
 /// The height of capitals in the built-in font, in em.
 pub(super) const CAPITALS: f32 = 0.727;
 /// Text smaller than this share of the size asked for is rather set in one line more.

@@ -8,7 +8,9 @@ mod painter;
 mod shaping;
 mod style;
 mod title;
+mod watermark;
 
 pub use cues::{CueRules, cues};
 pub(super) use painter::Painter;
 pub(super) use title::TitleCard;
+pub(super) use watermark::Mark;

@@ -3,8 +3,8 @@
 use tiny_skia::Rect as Bounds;
 
 use super::{
-    draw::{self, Plate},
-    layout::{self, Block, CAPITALS, Part, Setting, Word},
+    draw::{self, Ink, Plate},
+    layout::{self, Block, CAPITALS, Part, Placed, Setting, Word},
     overlay::Overlay,
     style::{self, Measures},
 };
@@ -38,8 +38,8 @@ struct Art {
     quiet: Overlay,
     /// Every word in the colour it has while spoken.
     lit: Option<Overlay>,
-    /// What `state` looks like.
-    shown: Overlay,
+    /// What `state` looks like, one over the other.
+    shown: Vec<Overlay>,
     state: State,
 }
 
@@ -54,6 +54,10 @@ enum State {
     Plated(Vec<Plate>),
     /// The text is so much larger.
     Swollen(f32),
+    /// This word is lit and so much larger than the others.
+    Raised(usize, f32),
+    /// Only the words before this one, and so many letters of it.
+    Typed(usize, usize),
 }
 
 impl<'a> Painter<'a> {
@@ -108,7 +112,9 @@ impl<'a> Painter<'a> {
         let first = self.captions.cues[cue].span.start.frame(self.rate);
         let age = (frame - first + 1) as f64 / self.rate.fps();
         let strength = if first == 0 { 1.0 } else { (age / self.measures.fade_in.max(1e-9)).min(1.0) };
-        art.shown.blend(out, (strength * 256.0) as u16);
+        for overlay in &art.shown {
+            overlay.blend(out, (strength * 256.0) as u16);
+        }
         self.art = Some(art);
         Ok(())
     }
@@ -143,17 +149,21 @@ impl<'a> Painter<'a> {
             pitch: 1.18 + self.measures.plate.map_or(0.0, |(_, up)| up),
             gap: self.measures.gap,
             margins: self.measures.margins(),
-            swell: self.measures.swell,
+            swell: self.measures.largest(),
         };
         let Some(block) = layout::set(fonts, &words, &setting)? else { return Ok(None) };
         let (look, size) = (&self.measures.look, self.frame_size);
-        let paint = |fonts: &mut Fonts, color| draw::draw(fonts, &block, look, &[], |_| color, 1.0, size);
-        let Some(quiet) = paint(fonts, self.captions.color) else { return Ok(None) };
+        let paint = |fonts: &mut Fonts, ink| draw::draw(fonts, &block, look, &[], ink, 1.0, size);
+        let Some(quiet) = paint(fonts, self.ink()) else { return Ok(None) };
         let lit = match self.captions.style {
-            CaptionStyle::Highlight | CaptionStyle::Karaoke => paint(fonts, self.captions.highlight),
-            CaptionStyle::Box | CaptionStyle::Pop | CaptionStyle::Clean | CaptionStyle::Off => None,
+            CaptionStyle::Karaoke => paint(fonts, Ink::flat(self.captions.highlight)),
+            _ => None,
         };
-        Ok(Some(Art { cue, block, shown: quiet.clone(), quiet, lit, state: State::Quiet }))
+        Ok(Some(Art { cue, block, shown: vec![quiet.clone()], quiet, lit, state: State::Quiet }))
+    }
+
+    fn ink(&self) -> Ink {
+        Ink { color: self.captions.color, feet: self.captions.gradient }
     }
 
     /// The box behind a part of a word: as high as its line, whatever letters it has.
@@ -174,7 +184,20 @@ impl<'a> Painter<'a> {
         let cue = &self.captions.cues[art.cue];
         let started = cue.words.partition_point(|word| word.span.start.frame(self.rate) <= frame);
         match (self.captions.style, started.checked_sub(1)) {
-            (CaptionStyle::Highlight, Some(word)) => State::Lit(art.parts(word).map(whole).collect()),
+            (CaptionStyle::Highlight, Some(word)) => {
+                // From the frame on that shows it: its first picture is the same at any rate.
+                let first = cue.words[word].span.start.frame(self.rate);
+                State::Raised(word, style::raise(Time::of_frame(frame - first, self.rate).seconds()))
+            }
+            (CaptionStyle::Typewriter, None) => State::Typed(0, 0),
+            (CaptionStyle::Typewriter, Some(word)) => {
+                let span = cue.words[word].span;
+                let now = Time::of_frame(frame + 1, self.rate).since(span.start).seconds();
+                // Written a little faster than spoken: nobody waits for the last letter.
+                let share = (now / (0.75 * span.length().seconds()).max(1e-3)).min(1.0);
+                let letters = art.block.glyphs.iter().filter(|placed| placed.word == word).count();
+                State::Typed(word, (share * letters as f64).ceil() as usize)
+            }
             (CaptionStyle::Karaoke, Some(word)) => {
                 let span = cue.words[word].span;
                 let (now, length) = (Time::of_frame(frame, self.rate).since(span.start), span.length());
@@ -193,23 +216,42 @@ impl<'a> Painter<'a> {
 
     /// Makes what `art` shows what `state` looks like.
     fn show(&self, fonts: &mut Fonts, art: &mut Art, state: State) {
-        let (look, color) = (&self.measures.look, self.captions.color);
-        let mut draw = |plates: &[Plate], swell| {
-            draw::draw(fonts, &art.block, look, plates, |_| color, swell, self.frame_size)
+        let (look, ink) = (&self.measures.look, self.ink());
+        let mut draw = |block: &Block, plates: &[Plate], ink, swell| {
+            draw::draw(fonts, block, look, plates, ink, swell, self.frame_size)
         };
-        let drawn = match &state {
-            State::Plated(plates) => draw(plates, 1.0),
-            State::Swollen(swell) => draw(&[], *swell),
-            State::Quiet | State::Lit(_) => None,
+        let block = &art.block;
+        let shown = match &state {
+            State::Plated(plates) => vec![draw(block, plates, ink, 1.0)],
+            State::Swollen(swell) => vec![draw(block, &[], ink, *swell)],
+            State::Typed(word, letters) => {
+                vec![draw(&block.only(|p| typed(block, p, *word, *letters)), &[], ink, 1.0)]
+            }
+            State::Raised(word, swell) => {
+                // The others stay as they are while it grows.
+                let others = match art.state {
+                    State::Raised(before, _) if before == *word => art.shown.drain(..).next(),
+                    _ => draw(&block.only(|placed| placed.word != *word), &[], ink, 1.0),
+                };
+                let lit = Ink::flat(self.captions.highlight);
+                vec![others, block.word(*word).and_then(|block| draw(&block, &[], lit, *swell))]
+            }
+            State::Quiet | State::Lit(_) => vec![Some(art.quiet.clone())],
         };
-        art.shown.clone_from(drawn.as_ref().unwrap_or(&art.quiet));
-        if let (State::Lit(windows), Some(lit)) = (&state, &art.lit) {
+        art.shown = shown.into_iter().flatten().collect();
+        if let (State::Lit(windows), Some(lit), [shown]) = (&state, &art.lit, art.shown.as_mut_slice()) {
             for window in windows {
-                art.shown.take(lit, *window);
+                shown.take(lit, *window);
             }
         }
         art.state = state;
     }
+}
+
+/// Whether `placed` is written once `letters` letters of `word` are.
+fn typed(block: &Block, placed: &Placed, word: usize, letters: usize) -> bool {
+    let before = |other: &&Placed| other.word == word && other.glyph.bytes.start < placed.glyph.bytes.start;
+    placed.word < word || (placed.word == word && block.glyphs.iter().filter(before).count() < letters)
 }
 
 impl Art {

@@ -15,6 +15,8 @@ pub(super) struct Measures {
     pub(super) swell: f32,
     /// Seconds in which a cue fades in.
     pub(super) fade_in: f64,
+    /// The largest factor by which the word being spoken is enlarged.
+    pub(super) raise: f32,
     /// Whether commas and full stops at the ends of words are left out.
     pub(super) bare: bool,
 }
@@ -24,9 +26,12 @@ impl Measures {
     pub(super) fn of(style: CaptionStyle, color: Color) -> Self {
         let around = contrast(color);
         let bold = Look { outline: Some((around, 0.085)), shadow: Some((0.05, 0.11, 0.5)) };
-        let plain = Self { look: bold, plate: None, gap: 0.0, swell: 1.0, fade_in: 0.0, bare: true };
+        let plain =
+            Self { look: bold, plate: None, gap: 0.0, swell: 1.0, fade_in: 0.0, raise: 1.0, bare: true };
         match style {
-            CaptionStyle::Highlight | CaptionStyle::Karaoke | CaptionStyle::Off => plain,
+            CaptionStyle::Karaoke | CaptionStyle::Off => plain,
+            CaptionStyle::Highlight => Self { raise: RAISED, gap: 0.11, ..plain },
+            CaptionStyle::Typewriter => Self { bare: false, ..plain },
             CaptionStyle::Box => Self { plate: Some((0.13, 0.15)), gap: 0.16, ..plain },
             CaptionStyle::Pop => Self { swell: 1.12, ..plain },
             CaptionStyle::Clean => Self {
@@ -38,11 +43,26 @@ impl Measures {
         }
     }
 
+    /// The largest factor by which anything is enlarged.
+    pub(super) fn largest(&self) -> f32 {
+        self.swell.max(self.raise)
+    }
+
     /// What is drawn around the letters.
     pub(super) fn margins(&self) -> Margins {
         let (side, up) = self.plate.unwrap_or((0.0, 0.0));
         self.look.margins(side.max(up))
     }
+}
+
+/// How large the word being spoken becomes at most.
+const RAISED: f32 = 1.08;
+
+/// How large the word being spoken is, `seconds` after it was begun: up fast, back a little.
+pub(super) fn raise(seconds: f64) -> f32 {
+    let up = (seconds / 0.07).min(1.0) as f32;
+    let back = ((seconds - 0.07) / 0.08).clamp(0.0, 1.0) as f32;
+    1.0 + (RAISED - 1.0) * (up * (2.0 - up) - 0.4 * back)
 }
 
 /// How large a caption of the style Pop is, `seconds` after it has come: up fast, back a little.

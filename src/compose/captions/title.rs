@@ -3,7 +3,7 @@
 use tiny_skia::Rect as Bounds;
 
 use super::{
-    draw::{self, Look, Plate},
+    draw::{self, Ink, Look, Plate},
     layout::{self, Block, CAPITALS, Setting, Word},
     overlay::Overlay,
     painter::{left_out, undrawable, without},
@@ -32,21 +32,23 @@ pub(in crate::compose) struct TitleCard<'a> {
     face: Face,
     frame_size: Size,
     rate: FrameRate,
+    /// Frames of the video.
+    last: u64,
     undrawable: Vec<String>,
     overlay: Option<Overlay>,
 }
 
 impl<'a> TitleCard<'a> {
-    /// Chooses fonts for `title`.
+    /// Chooses fonts for `title` in a video of `last` frames.
     pub(in crate::compose) fn new(
         fonts: &mut Fonts,
         title: &'a Title,
         frame_size: Size,
-        rate: FrameRate,
+        (rate, last): (FrameRate, u64),
     ) -> Result<Self, Error> {
         let face = fonts.family("")?;
         let undrawable = undrawable(fonts, std::iter::once(without(&title.text, &[])), &face)?;
-        Ok(Self { title, face, frame_size, rate, undrawable, overlay: None })
+        Ok(Self { title, face, frame_size, rate, last, undrawable, overlay: None })
     }
 
     /// What will be left out.
@@ -61,14 +63,23 @@ impl<'a> TitleCard<'a> {
         frame: u64,
         out: &mut Frame,
     ) -> Result<(), Error> {
+        match self.strength(frame) {
+            0.0 => Ok(()),
+            strength => self.stamp(fonts, out, strength),
+        }
+    }
+
+    /// How much of it `frame` shows, 0 ..= 1.
+    pub(in crate::compose) fn strength(&self, frame: u64) -> f64 {
         let (first, end) = (self.title.span.start.frame(self.rate), self.title.span.end.frame(self.rate));
         if !(first..end).contains(&frame) {
-            return Ok(());
+            return 0.0;
         }
         let seconds = |frames: u64| frames as f64 / self.rate.fps();
-        let (age, rest) = (seconds(frame - first + 1), seconds(end - frame));
-        let appeared = if first == 0 { 1.0 } else { age / FADE };
-        self.stamp(fonts, out, appeared.min(rest / FADE).min(1.0))
+        let appeared = if first == 0 { 1.0 } else { seconds(frame - first + 1) / FADE };
+        // What stands to the end does not fade there.
+        let vanishing = if end >= self.last { 1.0 } else { seconds(end - frame) / FADE };
+        appeared.min(vanishing).min(1.0)
     }
 
     /// Draws the whole title over `out`, with `strength` (0 ..= 1) of its opacity.
@@ -103,7 +114,7 @@ impl<'a> TitleCard<'a> {
         };
         let Some(block) = layout::set(fonts, &words, &setting)? else { return Ok(None) };
         let plates: Vec<Plate> = (0..block.baselines.len()).filter_map(|line| plate(&block, line)).collect();
-        Ok(draw::draw(fonts, &block, &LOOK, &plates, |_| LETTERS, 1.0, self.frame_size))
+        Ok(draw::draw(fonts, &block, &LOOK, &plates, Ink::flat(LETTERS), 1.0, self.frame_size))
     }
 }
 

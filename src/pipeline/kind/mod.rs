@@ -5,7 +5,7 @@ mod picture;
 mod reader;
 mod words;
 
-pub(super) use numbers::{bytes, count, duration, number, share, span, whole};
+pub(super) use numbers::{bytes, count, decibels, duration, number, share, span, whole};
 pub(super) use picture::{color, frame_rate, size};
 pub(super) use reader::{Kind, Wrong};
-pub(super) use words::{name, one_of, only, preset, text, truth, variant};
+pub(super) use words::{file, name, one_of, only, preset, text, truth, variant};

@@ -117,6 +117,27 @@ pub(crate) fn duration(range: RangeInclusive<Duration>) -> Kind<Duration> {
     })
 }
 
+/// A level: `-18dB`.
+pub(crate) fn decibels(range: RangeInclusive<f64>) -> Kind<f64> {
+    let expected = format!("a level from {}dB to {}dB", range.start(), range.end());
+    Kind::new(expected, move |node| {
+        let text = scalar(node)?;
+        let Some(digits) = text.strip_suffix("dB") else {
+            return Err(match text.parse::<f64>() {
+                Ok(_) => Wrong::new(format!("is {}, without a unit", quote(text)))
+                    .help(format!("write `{text}dB`")),
+                Err(_) => Wrong::type_of(node),
+            });
+        };
+        match digits.trim_end().parse::<f64>() {
+            Ok(level) if level < *range.start() => Err(Wrong::new(format!("is {}, too low", quote(text)))),
+            Ok(level) if level > *range.end() => Err(Wrong::new(format!("is {}, too high", quote(text)))),
+            Ok(level) if level.is_finite() => Ok(level),
+            _ => Err(Wrong::type_of(node)),
+        }
+    })
+}
+
 /// An amount of memory: `6GiB`, `512MiB`.
 pub(crate) fn bytes(range: RangeInclusive<u64>) -> Kind<u64> {
     const UNITS: [(&str, u64); 6] = [

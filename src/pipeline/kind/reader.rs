@@ -86,6 +86,21 @@ impl<T: 'static> Kind<T> {
         }
     }
 
+    /// The word `off` means `None`, everything else is of this kind.
+    pub(crate) fn or_off(self) -> Kind<Option<T>> {
+        let reader = self.reader;
+        Kind {
+            expected: match self.expected.starts_with("`auto` or") {
+                true => format!("`off`, {}", self.expected),
+                false => format!("`off` or {}", self.expected),
+            },
+            reader: Box::new(move |node| match scalar(node) {
+                Ok("off") => Ok(None),
+                _ => reader(node).map(Some),
+            }),
+        }
+    }
+
     /// These words are known, and mean something that this version cannot do yet.
     pub(crate) fn later(self, planned: &'static [&'static str]) -> Self {
         let reader = self.reader;

@@ -1,5 +1,7 @@
 //! Texts, truths and names.
 
+use std::path::PathBuf;
+
 use serde::de::{DeserializeOwned, Deserializer, Visitor, value::StrDeserializer};
 
 use super::{
@@ -20,6 +22,16 @@ pub(crate) fn name(expected: &str) -> Kind<String> {
     Kind::new(expected, |node| match scalar(node)? {
         text if text.trim().is_empty() => Err(Wrong::type_of(node)),
         text => Ok(text.to_owned()),
+    })
+}
+
+/// The path of a file that is there, from the folder the program runs in.
+pub(crate) fn file(expected: &str) -> Kind<PathBuf> {
+    Kind::new(expected, |node| match scalar(node)? {
+        text if text.trim().is_empty() => Err(Wrong::type_of(node)),
+        text if PathBuf::from(text).is_file() => Ok(PathBuf::from(text)),
+        text => Err(Wrong::new(format!("is {}, where no file is", quote(text)))
+            .help("paths start from the folder the program runs in")),
     })
 }
 

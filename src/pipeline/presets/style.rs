@@ -16,6 +16,7 @@ pub(crate) fn read_style(fields: &mut Fields<'_>) -> Option<Style> {
     let camera = fields.get("camera", &variant());
     let transition = fields.get("transition", &variant());
     let captions = fields.get("captions", &variant());
+    let music = fields.optional("music", &variant());
     let grade = fields.group("grade", |fields| read_grade(fields, &Grade::default()));
     Some(Style {
         name: style_name?,
@@ -26,6 +27,7 @@ pub(crate) fn read_style(fields: &mut Fields<'_>) -> Option<Style> {
         camera: camera?,
         transition: transition?,
         captions: captions?,
+        music: music?.unwrap_or_default(),
         grade: grade?,
     })
 }
@@ -37,12 +39,16 @@ pub(crate) fn read_grade(fields: &mut Fields<'_>, below: &Grade) -> Option<Grade
     let gain = channels(fields, "gain", 0.5, 1.5, below.gain);
     let saturation = fields.optional("saturation", &number(0.0..=2.0));
     let vignette = fields.optional("vignette", &number(0.0..=1.0));
+    let grain = fields.optional("grain", &number(0.0..=1.0));
+    let letterbox = fields.optional("letterbox", &number(0.0..=0.3));
     Some(Grade {
         lift: lift?,
         gamma: gamma?,
         gain: gain?,
         saturation: saturation?.map_or(below.saturation, |value| value as f32),
         vignette: vignette?.map_or(below.vignette, |value| value as f32),
+        grain: grain?.map_or(below.grain, |value| value as f32),
+        letterbox: letterbox?.map_or(below.letterbox, |value| value as f32),
     })
 }
 

@@ -2,19 +2,23 @@
 //!
 //! Nothing here means "the default": what the user left out was filled in before typing.
 
+mod extras;
 mod images;
 mod memory;
 mod narration;
 mod scenes;
+mod sound;
 mod timeline;
 mod upscale;
 mod video;
 mod whole;
 
+pub use extras::{Card, ProgressBar, Watermark};
 pub use images::{ImageSize, Images};
 pub use memory::{Budget, Memory};
 pub use narration::{Narration, VoiceEngine};
 pub use scenes::{DirectorEngine, Scenes};
+pub use sound::{Effects, Music, Play};
 pub use timeline::{Captions, Timeline};
 pub use upscale::{Upscale, UpscaleEngine};
 pub use video::Video;

@@ -1,11 +1,14 @@
 //! The `timeline` stage.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use super::{Card, Effects, Music, ProgressBar, Watermark};
 use crate::{
     pipeline::{
         fields::Fields,
-        kind::{Kind, color, count, name, number, only, share, truth, variant},
+        kind::{Kind, color, count, file, name, number, share, truth, variant},
         presets::read_grade,
     },
     story::{CameraKind, CaptionStyle, Color, Grade, Style, TransitionKind},
@@ -26,6 +29,20 @@ pub struct Timeline {
     pub captions: Captions,
     /// The colour look.
     pub grade: Grade,
+    /// A `.cube` file whose colours the grade ends with.
+    pub lut: Option<PathBuf>,
+    /// What is played under the voice.
+    pub music: Music,
+    /// Short sounds of what is seen.
+    pub effects: Effects,
+    /// A line that makes people stay, while the video begins.
+    pub hook: Card,
+    /// What is said at the end, over the darkened picture.
+    pub end_card: Card,
+    /// A bar that shows how much has passed.
+    pub progress: ProgressBar,
+    /// Whose video it is.
+    pub watermark: Watermark,
 }
 
 /// How captions look.
@@ -39,6 +56,8 @@ pub struct Captions {
     pub font_size: f32,
     /// The text's colour.
     pub color: Color,
+    /// The colour at the letters' feet; `None` where they are of one colour.
+    pub gradient: Option<Color>,
     /// The colour of the word being spoken.
     pub highlight: Color,
     /// All capitals.
@@ -67,9 +86,14 @@ impl Timeline {
                 &Kind::word("auto", "a mapping such as `{ saturation: 0.8 }`", style.grade.clone()),
             )
         };
-        let music = fields.get("music", &only("off", "music"));
+        let lut = fields.optional("lut", &file("the path of a .cube file"));
+        let music = fields.group("music", |fields| Music::read(fields, style));
+        let effects = fields.group("effects", Effects::read);
+        let hook = fields.group("hook", Card::read);
+        let end_card = fields.group("end_card", Card::read);
+        let progress = fields.get("progress", &variant());
+        let watermark = fields.group("watermark", Watermark::read);
         let (transition, transition_seconds) = transition?;
-        music?;
         Some(Self {
             camera: camera?,
             zoom: zoom?,
@@ -77,6 +101,13 @@ impl Timeline {
             transition_seconds,
             captions: captions?,
             grade: grade?,
+            lut: lut?,
+            music: music?,
+            effects: effects?,
+            hook: hook?,
+            end_card: end_card?,
+            progress: progress?,
+            watermark: watermark?,
         })
     }
 }
@@ -87,6 +118,7 @@ impl Captions {
         let font = fields.get("font", &name("the name of a font family"));
         let font_size = fields.get("font_size", &number(24.0..=200.0));
         let text_color = fields.get("color", &color());
+        let gradient = fields.get("gradient", &color().or_off());
         let highlight = fields.get("highlight", &color());
         let uppercase = fields.get("uppercase", &truth());
         let max_words = fields.get("max_words", &count(1..=12));
@@ -96,6 +128,7 @@ impl Captions {
             font: font?,
             font_size: font_size? as f32,
             color: text_color?,
+            gradient: gradient?,
             highlight: highlight?,
             uppercase: uppercase?,
             max_words: max_words?,

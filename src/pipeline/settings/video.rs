@@ -23,7 +23,7 @@ pub struct Video {
 
 impl Video {
     pub(crate) fn read(fields: &mut Fields<'_>, platform: &Platform) -> Option<Self> {
-        let encoder = variant().later(&["nvenc", "videotoolbox", "vaapi", "qsv", "amf"]);
+        let encoder = variant().later(&["av1", "vaapi", "qsv", "amf"]);
         let encoder = fields.get("encoder", &encoder);
         let quality = fields.get("quality", &variant());
         let rate = fields.get("fps", &frame_rate().or_auto(platform.video.frame_rate))?;
