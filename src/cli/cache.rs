@@ -90,7 +90,8 @@ fn explain(
     };
     let differing = other.map(|other| differences(entry, other)).unwrap_or_default();
     if output.json {
-        let told = serde_json::json!({ "entry": entry, "other": other.map(|e| e.key), "differences": differing });
+        let told =
+            serde_json::json!({ "entry": entry, "other": other.map(|e| e.key), "differences": differing });
         println!("{told}");
         return Ok(());
     }
@@ -119,7 +120,9 @@ fn find<'a>(entries: &'a [Entry], key: &str) -> Result<&'a Entry, Failure> {
         (Some(entry), None) => Ok(entry),
         (None, _) => Err(Failure::new(
             Exit::Missing,
-            format!("no step in the store has a key that begins with `{key}`: `shortform cache explain` lists them"),
+            format!(
+                "no step in the store has a key that begins with `{key}`: `shortform cache explain` lists them"
+            ),
         )),
         _ => Err(Failure::new(
             Exit::Usage,

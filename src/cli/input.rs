@@ -56,9 +56,8 @@ pub(crate) fn read_file(path: &Path) -> Result<Source, Failure> {
     if size > MAX_SCRIPT {
         return Err(too_large(&name));
     }
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(Exit::Invalid, format!("the script {name} cannot be read: {error}"))
-    })?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::new(Exit::Invalid, format!("the script {name} cannot be read: {error}")))?;
     let stem = path.file_stem().map_or_else(|| "video".into(), |stem| stem.to_string_lossy().into_owned());
     sized(Source { name, stem, bytes })
 }

@@ -23,9 +23,7 @@ pub fn part_path(target: &Path) -> PathBuf {
 pub fn publish(part: &Path, target: &Path) -> Result<(), Error> {
     // In this order, or a power cut could leave the new name with none of the bytes: first the bytes,
     // then the name, then the folder that holds it.
-    fault::at("publish.sync")
-        .and_then(|()| File::open(part)?.sync_all())
-        .map_err(Error::io("sync", part))?;
+    fault::at("publish.sync").and_then(|()| File::open(part)?.sync_all()).map_err(Error::io("sync", part))?;
     fault::at("publish.rename")
         .and_then(|()| fs::rename(part, target))
         .map_err(Error::io("rename the finished file to", target))?;

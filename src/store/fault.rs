@@ -88,7 +88,8 @@ pub fn write_all(point: &'static str, file: &mut impl Write, bytes: &[u8]) -> io
 
 fn strikes(point: &'static str) -> Option<Kind> {
     static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
-    let fault = FAULT.get_or_init(|| env::var("SHORTFORM_FAULT").ok().and_then(|text| parse(&text))).as_ref()?;
+    let fault =
+        FAULT.get_or_init(|| env::var("SHORTFORM_FAULT").ok().and_then(|text| parse(&text))).as_ref()?;
     let here = fault.point == point && fault.left.fetch_sub(1, Ordering::Relaxed) == 1;
     here.then_some(fault.kind)
 }

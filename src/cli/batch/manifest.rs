@@ -56,11 +56,15 @@ fn yaml_entries(name: &str, text: &str) -> Result<Entries, Failure> {
     let whole: Value = serde_yaml::from_str(text).map_err(|error| wrong(&error))?;
     let list = match whole {
         Value::Array(list) => list,
-        Value::Object(mut map) if map.contains_key("videos") => match (map.remove("videos"), map.is_empty()) {
-            (Some(Value::Array(list)), true) => list,
-            (_, true) => return Err(wrong(&"`videos` is no list")),
-            (_, false) => return Err(wrong(&"beside `videos` nothing is known; settings belong to the entries")),
-        },
+        Value::Object(mut map) if map.contains_key("videos") => {
+            match (map.remove("videos"), map.is_empty()) {
+                (Some(Value::Array(list)), true) => list,
+                (_, true) => return Err(wrong(&"`videos` is no list")),
+                (_, false) => {
+                    return Err(wrong(&"beside `videos` nothing is known; settings belong to the entries"));
+                }
+            }
+        }
         _ => return Err(wrong(&"expected a list of videos, each with `script:` or `text:`")),
     };
     list.into_iter()
@@ -119,9 +123,9 @@ fn videos(
     let (script, text, name) = (text_of("script")?, text_of("text")?, text_of("name")?);
     let priority = match text_of("priority")? {
         None => 0,
-        Some(priority) => {
-            priority.parse().map_err(|_| wrong(format!("`priority` is `{priority}`, expected a whole number")))?
-        }
+        Some(priority) => priority
+            .parse()
+            .map_err(|_| wrong(format!("`priority` is `{priority}`, expected a whole number")))?,
     };
     let mut pipeline = pipeline.clone();
     // What an entry says of its own video counts more than what the command line says of all.
@@ -142,9 +146,7 @@ fn videos(
         sets.extend(flat("", map));
     }
     sets.extend(flat("", entry));
-    pipeline.sets.retain(|set| {
-        set.split_once('=').is_none_or(|(path, _)| !sets.contains_key(path.trim()))
-    });
+    pipeline.sets.retain(|set| set.split_once('=').is_none_or(|(path, _)| !sets.contains_key(path.trim())));
     pipeline.sets.extend(sets.into_iter().map(|(path, value)| format!("{path}={value}")));
 
     let (script, id) = match (script, text) {
@@ -226,7 +228,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(format!("list.{ending}"));
         std::fs::write(&path, text).unwrap();
-        let common = PipelineArgs { sets: vec!["video.quality=draft".into(), "seed=1".into()], ..Default::default() };
+        let common =
+            PipelineArgs { sets: vec!["video.quality=draft".into(), "seed=1".into()], ..Default::default() };
         read(&path, &common)
     }
 
@@ -234,7 +237,8 @@ mod tests {
     fn the_three_kinds_say_the_same() {
         let yaml = "- script: a.md\n  platforms: [tiktok, reels]\n  voice: onyx\n  priority: 2\n  images: { inference_steps: 8 }\n  seed: 7\n";
         let jsonl = r#"{"script":"a.md","platforms":["tiktok","reels"],"voice":"onyx","priority":2,"images.inference_steps":8,"seed":7}"#;
-        let csv = "script,platforms,voice,priority,images.inference_steps,seed\na.md, tiktok reels ,onyx,2,8,7\n";
+        let csv =
+            "script,platforms,voice,priority,images.inference_steps,seed\na.md, tiktok reels ,onyx,2,8,7\n";
         for (ending, text) in [("yaml", yaml), ("jsonl", jsonl), ("csv", csv)] {
             let wishes = read_as(ending, text).unwrap();
             let ids: Vec<_> = wishes.iter().map(|wish| wish.id.as_str()).collect();

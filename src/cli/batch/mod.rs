@@ -145,7 +145,10 @@ pub(super) fn batch(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     match outcome.stopped {
         Some(Stopped::Interrupted) => {
             let left = outcome.left;
-            Err(Failure::new(Exit::Interrupted, format!("interrupted, {left} not finished: the same command goes on there")))
+            Err(Failure::new(
+                Exit::Interrupted,
+                format!("interrupted, {left} not finished: the same command goes on there"),
+            ))
         }
         _ if unfinished > 0 => {
             let all = unfinished + outcome.made + outcome.reused;
@@ -258,9 +261,13 @@ mod tests {
         };
         assert_eq!(of(None, &[]), Ok(None));
         assert_eq!(of(Some("3/8"), &[("SLURM_ARRAY_TASK_ID", "5")]), Ok(Some("3/8".into())));
-        let slurm = [("SLURM_ARRAY_TASK_ID", "5"), ("SLURM_ARRAY_TASK_MIN", "1"), ("SLURM_ARRAY_TASK_COUNT", "8")];
+        let slurm =
+            [("SLURM_ARRAY_TASK_ID", "5"), ("SLURM_ARRAY_TASK_MIN", "1"), ("SLURM_ARRAY_TASK_COUNT", "8")];
         assert_eq!(of(None, &slurm), Ok(Some("5/8".into())));
-        assert_eq!(of(None, &[("SLURM_ARRAY_TASK_ID", "0"), ("SLURM_ARRAY_TASK_COUNT", "2")]), Ok(Some("1/2".into())));
+        assert_eq!(
+            of(None, &[("SLURM_ARRAY_TASK_ID", "0"), ("SLURM_ARRAY_TASK_COUNT", "2")]),
+            Ok(Some("1/2".into()))
+        );
         assert_eq!(of(Some("/4"), &[("JOB_COMPLETION_INDEX", "3")]), Ok(Some("4/4".into())));
         assert_eq!(of(None, &[("JOB_COMPLETION_INDEX", "3")]), Ok(None));
         assert_eq!(of(Some("/4"), &[]), Err(Exit::Usage));

@@ -10,7 +10,8 @@ use super::super::exit::{Exit, Failure};
 pub(super) fn deadline(said: &str) -> Result<SystemTime, Failure> {
     let now = Zoned::now();
     moment(said, &now).map(SystemTime::from).ok_or_else(|| {
-        let message = format!("--deadline {said}: write a time of day such as 06:00, or how long such as 8h or 90m");
+        let message =
+            format!("--deadline {said}: write a time of day such as 06:00, or how long such as 8h or 90m");
         Failure::new(Exit::Usage, message)
     })
 }

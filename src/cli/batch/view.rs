@@ -56,7 +56,9 @@ impl View {
         }
         match told {
             Told::BatchStarted { videos, .. } => self.all = videos.len(),
-            Told::VideoReused { .. } | Told::VideoFinished { .. } | Told::VideoFailed { .. } => self.ended += 1,
+            Told::VideoReused { .. } | Told::VideoFinished { .. } | Told::VideoFailed { .. } => {
+                self.ended += 1
+            }
             _ => {}
         }
         let line = self.line(told);
@@ -69,10 +71,8 @@ impl View {
             }
             Manner::Lines => line.into_iter().for_each(|line| eprintln!("{line}")),
             Manner::Quiet => {
-                let wrong = matches!(
-                    told,
-                    Told::VideoFailed { .. } | Told::DeviceDied { .. } | Told::Warning { .. }
-                );
+                let wrong =
+                    matches!(told, Told::VideoFailed { .. } | Told::DeviceDied { .. } | Told::Warning { .. });
                 line.filter(|_| wrong).into_iter().for_each(|line| eprintln!("{line}"));
             }
             Manner::Json => {}
@@ -96,7 +96,9 @@ impl View {
                 format!("{count}  {video}  failed:{stage} {}", message.trim())
             }
             Told::VideoRetried { video, message } => format!("{video} is tried again: {message}"),
-            Told::DeviceDied { video, why, .. } => format!("warning: at {video}: {why}; going on with a new one"),
+            Told::DeviceDied { video, why, .. } => {
+                format!("warning: at {video}: {why}; going on with a new one")
+            }
             Told::Warning { text } => format!("warning: {text}"),
             Told::WaveStarted { videos, model } if self.verbose > 0 => {
                 format!("{model} is loaded for {}", crate::run::count(videos.len(), "video"))
@@ -104,7 +106,10 @@ impl View {
             Told::StepEnded { video, lane, stage, seconds, ok: true, .. } if self.verbose > 0 => {
                 format!("{lane:<8} {stage:<10} {video}  {}", duration(*seconds))
             }
-            Told::Video { video, happened: Event::Stage { stage, happening: Happening::Warning { text } } } => {
+            Told::Video {
+                video,
+                happened: Event::Stage { stage, happening: Happening::Warning { text } },
+            } => {
                 format!("{video}  {stage}: warning: {text}")
             }
             Told::Video { video, happened: Event::Stage { stage, happening: Happening::Note { text } } }
@@ -199,24 +204,32 @@ impl Lanes {
             }
             Told::StepEnded { video, lane, worker, stage, ok, .. } => {
                 if *ok {
-                    let share = SHARES.iter().filter(|(known, _)| known <= stage).map(|(_, share)| share).sum();
+                    let share =
+                        SHARES.iter().filter(|(known, _)| known <= stage).map(|(_, share)| share).sum();
                     self.advance(video, share);
                 }
                 self.worker(*lane, *worker).set_message("");
             }
-            Told::Video { video, happened: Event::Stage { stage, happening: Happening::Progress(progress) } } => {
+            Told::Video {
+                video,
+                happened: Event::Stage { stage, happening: Happening::Progress(progress) },
+            } => {
                 let Some(&(lane, worker)) = self.at.get(video) else { return };
                 let of = |share: u64| share * progress.done / progress.total.max(1);
-                let before = SHARES.iter().filter(|(known, _)| known < stage).map(|(_, share)| share).sum::<u64>();
+                let before =
+                    SHARES.iter().filter(|(known, _)| known < stage).map(|(_, share)| share).sum::<u64>();
                 let own = SHARES.iter().find(|(known, _)| known == stage).map_or(0, |(_, share)| of(*share));
                 if lane == Lane::Encoder {
                     self.advance(video, before + own);
                 }
                 let count = format!("{}/{} {}", progress.done, progress.total, progress.unit);
-                let item = if progress.item.is_empty() { String::new() } else { format!(", {}", progress.item) };
+                let item =
+                    if progress.item.is_empty() { String::new() } else { format!(", {}", progress.item) };
                 self.worker(lane, worker).set_message(format!("{stage:<10} {video}  {count}{item}"));
             }
-            Told::VideoReused { video } | Told::VideoFinished { video, .. } | Told::VideoFailed { video, .. } => {
+            Told::VideoReused { video }
+            | Told::VideoFinished { video, .. }
+            | Told::VideoFailed { video, .. } => {
                 self.advance(video, WHOLE);
                 let ended = self.progress.values().filter(|done| **done == WHOLE).count();
                 self.batch.set_message(format!("{ended} of {all}"));

@@ -65,11 +65,9 @@ impl Wish {
     pub(super) fn spec(&self, common: &Common) -> Result<Spec, Failure> {
         let source = match &self.script {
             ScriptAt::File(path) => input::read_file(path)?,
-            ScriptAt::Text { place, text } => Source {
-                name: place.clone(),
-                stem: self.id.clone(),
-                bytes: text.clone().into_bytes(),
-            },
+            ScriptAt::Text { place, text } => {
+                Source { name: place.clone(), stem: self.id.clone(), bytes: text.clone().into_bytes() }
+            }
         };
         Ok(Spec {
             id: self.id.clone(),

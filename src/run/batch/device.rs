@@ -33,6 +33,8 @@ pub struct Order {
 
 /// A hanging step is ended after this many times what steps take.
 const PATIENCE: f64 = 10.0;
+/// Steps after which the median is known well enough.
+const ENOUGH: usize = 1000;
 /// How long loading a model may take, in times of the watchdog's least.
 const LOADING: u32 = 10;
 /// Lines kept of what the child printed.
@@ -66,6 +68,9 @@ impl Watchdog {
     }
 
     fn learn(&mut self, seconds: f64) {
+        if self.steps.len() >= ENOUGH {
+            return;
+        }
         let at = self.steps.partition_point(|known| *known < seconds);
         self.steps.insert(at, seconds);
     }

@@ -57,7 +57,12 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
         (batch.hooks.tell)(told);
     };
     tell(&Told::BatchStarted {
-        videos: batch.videos.iter().map(|video| video.id.clone()).chain(batch.refused.iter().map(|r| r.id.clone())).collect(),
+        videos: batch
+            .videos
+            .iter()
+            .map(|video| video.id.clone())
+            .chain(batch.refused.iter().map(|r| r.id.clone()))
+            .collect(),
         shard: shard.map(|shard| shard.to_string()),
         memory: batch.options.memory,
     });
@@ -241,7 +246,9 @@ impl Dispatch<'_> {
                         self.warn(format!("the journal cannot be synced: {error}"));
                     }
                 }
-                Err(Failed { stage, error }) => self.failed(video, stage, error.kind, super::wave::chain(&error)),
+                Err(Failed { stage, error }) => {
+                    self.failed(video, stage, error.kind, super::wave::chain(&error))
+                }
             }
         }
     }
@@ -292,15 +299,20 @@ impl Dispatch<'_> {
         let names = wave.iter().map(|&video| videos[video].id.clone()).collect();
         let model = videos[wave[0]].job.pipeline.images.model.clone();
         (self.tell)(&Told::WaveStarted { videos: names, model });
-        let mut hearing = Hearing { dispatch: self, at_work: None, drawn: None, peak: 0, settled: BTreeSet::new() };
+        let mut hearing =
+            Hearing { dispatch: self, at_work: None, drawn: None, peak: 0, settled: BTreeSet::new() };
         let mut canary = None;
         while !wave.is_empty() {
-            if let Some(why) = self.board.state().quarantined.clone() {
+            let quarantined = self.board.state().quarantined.clone();
+            if let Some(why) = quarantined {
                 wave.iter().for_each(|&video| self.failed(video, Stage::Images, Kind::Failed, why.clone()));
                 break;
             }
-            let order = Order { videos: wave.iter().map(|&video| videos[video].order.clone()).collect(), canary };
+            let order =
+                Order { videos: wave.iter().map(|&video| videos[video].order.clone()).collect(), canary };
             let ordered = wave.clone();
+            // Loading the models is the first video's.
+            hearing.begin(wave[0], Stage::Images);
             let end = device::run(self.batch.hooks.device, &order, watchdog, &self.cancel, &mut |say| {
                 hearing.hear(&wave, say, deaths);
             });
@@ -362,8 +374,8 @@ fn encoder_demand(video: &Video) -> u64 {
     ENCODER_BYTES_A_PIXEL * u64::from(size.width) * u64::from(size.height)
 }
 
-/// 1080x1920 took 300 MiB.
-const ENCODER_BYTES_A_PIXEL: u64 = 150;
+/// 1080x1920 at quality `high` took 500 MiB.
+const ENCODER_BYTES_A_PIXEL: u64 = 256;
 
 /// Passes on what the device's process says.
 struct Hearing<'a> {
@@ -414,21 +426,11 @@ impl Hearing<'_> {
         }
     }
 
-    fn happened(
-        &mut self,
-        place: usize,
-        scene: usize,
-        stage: Stage,
-        happening: &Happening,
-        own: bool,
-    ) {
-        let id = self.dispatch.batch.videos[place].id.clone();
-        if own && self.at_work.is_none_or(|(video, at, _)| (video, at) != (place, stage)) {
-            self.step_ends(true);
-            self.at_work = Some((place, stage, Instant::now()));
-            let told = Told::StepStarted { video: id.clone(), lane: Lane::Device, worker: 0, stage };
-            (self.dispatch.tell)(&told);
+    fn happened(&mut self, place: usize, scene: usize, stage: Stage, happening: &Happening, own: bool) {
+        if own {
+            self.begin(place, stage);
         }
+        let id = self.dispatch.batch.videos[place].id.clone();
         let event = Event::Stage { stage, happening: happening.clone() };
         {
             let mut state = self.dispatch.board.state();
@@ -456,6 +458,16 @@ impl Hearing<'_> {
             }
         }
         (self.dispatch.tell)(&Told::Video { video: id, happened: event });
+    }
+
+    /// The device is at a stage of a video, if it was not already.
+    fn begin(&mut self, place: usize, stage: Stage) {
+        if self.at_work.is_none_or(|(video, at, _)| (video, at) != (place, stage)) {
+            self.step_ends(true);
+            self.at_work = Some((place, stage, Instant::now()));
+            let video = self.dispatch.batch.videos[place].id.clone();
+            (self.dispatch.tell)(&Told::StepStarted { video, lane: Lane::Device, worker: 0, stage });
+        }
     }
 
     /// The device goes on to something else.

@@ -50,7 +50,8 @@ fn write_page(page: &mut String, report: &Report, folder: &Path) -> std::fmt::Re
         report.shortform,
         match report.torn_lines {
             0 => String::new(),
-            torn => format!(" {torn} unfinished lines of the journal, left by killed runs, were passed over."),
+            torn =>
+                format!(" {torn} unfinished lines of the journal, left by killed runs, were passed over."),
         },
     )
 }
@@ -291,9 +292,7 @@ fn write_table(page: &mut String, report: &Report) -> std::fmt::Result {
     if report.videos.iter().all(|video| video.stages.is_empty()) {
         return Ok(());
     }
-    page.push_str(
-        "<section><h2>Stage by stage</h2><div class=wide><table><thead><tr><th>video</th>",
-    );
+    page.push_str("<section><h2>Stage by stage</h2><div class=wide><table><thead><tr><th>video</th>");
     Stage::ALL.iter().try_for_each(|stage| write!(page, "<th>{stage}</th>"))?;
     page.push_str("<th>all</th><th>loudness</th></tr></thead><tbody>");
     for video in report.videos.iter().filter(|video| !video.stages.is_empty()) {
@@ -320,7 +319,8 @@ fn write_table(page: &mut String, report: &Report) -> std::fmt::Result {
         write!(page, "<td>{seconds}</td><td>{loudness}</td></tr>")?;
     }
     page.push_str("</tbody></table></div>");
-    let mut notes: Vec<&String> = report.videos.iter().flat_map(|v| &v.stages).flat_map(|s| &s.notes).collect();
+    let mut notes: Vec<&String> =
+        report.videos.iter().flat_map(|v| &v.stages).flat_map(|s| &s.notes).collect();
     notes.retain(|note| !note.contains(" of narration at "));
     notes.sort();
     notes.dedup();

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     digest::Digest,
     run::{Event, Failed, StageRecord, local::Making},
-    stages::{self, Cancel, Cached, Context, Happening, Kind, Stage, images, upscale},
+    stages::{self, Cached, Cancel, Context, Happening, Kind, Stage, images, upscale},
     store::Store,
 };
 
@@ -197,9 +197,7 @@ fn credit(stages: &mut [StageRecord], device: std::collections::BTreeMap<Stage, 
         record.made += by_device.made;
         record.hits = record.hits.saturating_sub(by_device.made);
         record.seconds += by_device.seconds;
-        for (all, new) in
-            [(&mut record.notes, by_device.notes), (&mut record.warnings, by_device.warnings)]
-        {
+        for (all, new) in [(&mut record.notes, by_device.notes), (&mut record.warnings, by_device.warnings)] {
             for text in new {
                 if !all.contains(&text) {
                     all.push(text);
@@ -243,4 +241,3 @@ fn thumbnail(paths: &[std::path::PathBuf]) -> Option<Vec<u8>> {
         .ok()?;
     Some(bytes)
 }
-

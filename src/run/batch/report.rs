@@ -187,7 +187,8 @@ impl Report {
     /// When they cannot be written.
     pub fn write(&self, folder: &Path) -> Result<[PathBuf; 2], Error> {
         let [json, page] = [folder.join("report.json"), folder.join("report.html")];
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::io("write", &json)(error.into()))?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|error| Error::io("write", &json)(error.into()))?;
         write_atomically(&json, &text)?;
         write_atomically(&page, html(self, folder).as_bytes())?;
         Ok([json, page])
@@ -247,7 +248,10 @@ fn read_run(root: &Path, lines: &[Line]) -> (RunReport, Vec<VideoReport>) {
             Told::BatchEnded { seconds, stopped, .. } => {
                 (run.ended, run.stopped, run.seconds) = (true, *stopped, *seconds);
             }
-            Told::Video { .. } | Told::StepStarted { .. } | Told::WaveEnded { .. } | Told::VideoLeft { .. } => {}
+            Told::Video { .. }
+            | Told::StepStarted { .. }
+            | Told::WaveEnded { .. }
+            | Told::VideoLeft { .. } => {}
         }
     }
     let mut videos: Vec<_> = videos.into_values().collect();

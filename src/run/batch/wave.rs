@@ -13,9 +13,7 @@ use super::super::{Job, Memory};
 use crate::{
     models::{self, Catalog},
     pipeline::{Pipeline, UpscaleEngine},
-    stages::{
-        self, Cancel, Context, Error, Happening, Kind, Stage, images, narration, scenes, upscale,
-    },
+    stages::{self, Cancel, Context, Error, Happening, Kind, Stage, images, narration, scenes, upscale},
     store::Store,
     story::{Scene, Still},
 };
@@ -90,13 +88,7 @@ pub(super) fn upscaler(job: &Job) -> Result<Option<models::Upscaler>, models::Er
 }
 
 /// Draws and enlarges for all `jobs`, whose pipelines draw alike; ends early only when asked to.
-pub fn wave(
-    jobs: &[Job],
-    canary: Option<Canary>,
-    store: &Store,
-    cancel: &Cancel,
-    say: &mut dyn FnMut(Say),
-) {
+pub fn wave(jobs: &[Job], canary: Option<Canary>, store: &Store, cancel: &Cancel, say: &mut dyn FnMut(Say)) {
     let mut wave = Wave { jobs, store, cancel, say, told: BTreeSet::new(), alive: vec![true; jobs.len()] };
     wave.run(canary);
     (wave.say)(Say::Finished);
@@ -247,7 +239,8 @@ impl Wave<'_> {
 
     /// Draws a finished picture again, into a store of its own, and compares.
     fn draws_as_before(&self, job: &Job, scene: &Scene) -> Result<(), String> {
-        let said = |error: &dyn std::error::Error| format!("the picture drawn to try the device failed: {error}");
+        let said =
+            |error: &dyn std::error::Error| format!("the picture drawn to try the device failed: {error}");
         let apart = tempfile::tempdir().map_err(|error| said(&error))?;
         let apart = Store::open(apart.path()).map_err(|error| said(&error))?;
         let draw = |store: &Store| -> Result<RgbImage, String> {
