@@ -27,7 +27,7 @@ pub(super) struct View {
 }
 
 enum Manner {
-    Lanes(Lanes),
+    Lanes(Box<Lanes>),
     Lines,
     Json,
     Quiet,
@@ -40,7 +40,7 @@ impl View {
         } else if output.quiet {
             Manner::Quiet
         } else if std::io::stderr().is_terminal() {
-            Manner::Lanes(Lanes::new(output.color.wanted()))
+            Manner::Lanes(Box::new(Lanes::new(output.color.wanted())))
         } else {
             Manner::Lines
         };

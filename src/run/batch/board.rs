@@ -92,7 +92,7 @@ impl Board {
             reserved: 0,
             waves: 0,
         };
-        let groups = videos.iter().map(|video| group(video)).collect();
+        let groups = videos.iter().map(group).collect();
         Self { state: Mutex::new(state), changed: Condvar::new(), groups, memory, largest_wave }
     }
 

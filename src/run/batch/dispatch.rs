@@ -108,7 +108,7 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
         let text = format!("the journal {} is not whole: {error}", journal.path().display());
         (batch.hooks.tell)(&Told::Warning { text });
     }
-    let report = Report::gather(&[batch.output.clone()])?;
+    let report = Report::gather(std::slice::from_ref(&batch.output))?;
     report.write(&batch.output)?;
     Ok(outcome)
 }

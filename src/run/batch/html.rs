@@ -44,9 +44,9 @@ fn write_page(page: &mut String, report: &Report, folder: &Path) -> std::fmt::Re
         write_run(page, run)?;
     }
     write_table(page, report)?;
-    write!(
+    writeln!(
         page,
-        "<footer>Made by shortform {}. Costs: no paid service was used; machine time is shown above.{}</footer></main></body></html>\n",
+        "<footer>Made by shortform {}. Costs: no paid service was used; machine time is shown above.{}</footer></main></body></html>",
         report.shortform,
         match report.torn_lines {
             0 => String::new(),

@@ -50,7 +50,7 @@ use crate::{
     digest::Digest,
     models::Catalog,
     stages::{self, Cancel, Kind},
-    store::{self, KeyBuilder, Store},
+    store::{KeyBuilder, Store},
 };
 
 /// Raised when the same video is made of more or other things than before.
@@ -175,5 +175,5 @@ pub fn key(job: &Job) -> Result<Digest, stages::Error> {
         .field("program", &env!("CARGO_PKG_VERSION"));
     #[cfg(feature = "video")]
     let key = key.field("library", &crate::media::library()?);
-    Ok(key.finish().map_err(store::Error::from)?.digest())
+    Ok(key.finish()?.digest())
 }
