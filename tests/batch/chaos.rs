@@ -12,7 +12,7 @@ use shortform::run::batch::{Told, read_journal};
 
 #[test]
 fn killed_at_any_instant_it_goes_on_and_ends_the_same() {
-    let (scripts, kills) = (number("SCRIPTS", 5), number("KILLS", 10));
+    let (scripts, kills) = (number("SCRIPTS", 4), number("KILLS", 8));
     let whole = Place::new("whole");
     whole.scripts(scripts);
     let begun = Instant::now();

@@ -62,7 +62,8 @@ fn fails(worker: usize, fault: &str, expected: &BTreeMap<String, Vec<u8>>) -> bo
     let place = Place::new(&format!("fault {worker}"));
     place.script("one", &["The sea."]);
     let line = "batch scripts -o out --draft --jobs 1";
-    let output = place.shortform(&format!("{line} --retries 0")).env("SHORTFORM_FAULT", fault).output().unwrap();
+    let output =
+        place.shortform(&format!("{line} --retries 0")).env("SHORTFORM_FAULT", fault).output().unwrap();
     let words = said(&output);
     assert!(!words.contains("panicked"), "{fault}: {words}");
     let struck = !output.status.success();
