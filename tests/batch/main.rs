@@ -6,6 +6,8 @@
 #![cfg(all(unix, feature = "video"))]
 
 mod chaos;
+// Finds the process that draws in /proc.
+#[cfg(target_os = "linux")]
 mod device;
 mod faults;
 mod make;

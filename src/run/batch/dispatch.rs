@@ -108,8 +108,12 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
         let text = format!("the journal {} is not whole: {error}", journal.path().display());
         (batch.hooks.tell)(&Told::Warning { text });
     }
-    let report = Report::gather(std::slice::from_ref(&batch.output))?;
-    report.write(&batch.output)?;
+    // What was made is made, whether or not the disk has room to tell of it.
+    let written = Report::gather(std::slice::from_ref(&batch.output))
+        .and_then(|report| report.write(&batch.output).map(drop));
+    if let Err(error) = written {
+        (batch.hooks.tell)(&Told::Warning { text: format!("the report cannot be written: {error}") });
+    }
     Ok(outcome)
 }
 

@@ -60,6 +60,7 @@ fn headline(report: &Report) -> String {
     let (failed, left) = (report.total(Status::Failed), report.total(Status::Left));
     let all = report.videos.len();
     match (failed, left) {
+        (0, 0) if all == 0 => "There was nothing to make".to_owned(),
         (0, 0) if all == 1 => "The video is ready".to_owned(),
         (0, 0) => format!("All {all} videos are ready"),
         (0, left) => format!("{} of {all} videos are ready, {left} not yet", all - left),
