@@ -28,6 +28,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// Length of the clips that are composed and encoded.
 const SECONDS: u64 = 5;
 
+/// Videos of the batch.
+const VIDEOS: usize = 20;
+
 fn main() -> Result<()> {
     // `cargo test --benches` builds this to see that it builds.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -37,6 +40,7 @@ fn main() -> Result<()> {
     let platform = Presets::built_in().platform("tiktok").map_err(|problems| problems.to_string())?;
 
     println!("{:<64} {:>7} {:>8}", "", "ratio", "at most");
+    batch(folder.path())?;
     let stills = generate(folder.path())?;
     let compositor = Bench { folder: folder.path(), platform: &platform, stills: &stills };
     for quality in [Quality::Standard, Quality::High] {
@@ -49,6 +53,45 @@ fn main() -> Result<()> {
 fn print(what: &str, ratio: f64, limit: f64) {
     let verdict = if ratio <= limit { "" } else { "  missed" };
     println!("{what:<64} {ratio:>7.3} {limit:>8.2}{verdict}");
+}
+
+/// A batch of [`VIDEOS`]: how well its lanes are kept at work, and what a second run costs.
+fn batch(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder.join("scripts"))?;
+    let subjects = ["sea", "forest", "desert", "city", "river"];
+    for n in 0..VIDEOS {
+        let subject = subjects[n % subjects.len()];
+        let script = format!(
+            "Number {n} is about the {subject}.\n\nA castle stands near the {subject} of tale {n}.\n"
+        );
+        fs::write(folder.join(format!("scripts/{n:02}.md")), script)?;
+    }
+    let run = || -> Result<(f64, serde_json::Value)> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
+        command.args(["batch", "scripts", "-o", "out", "--quiet", "--cache-dir", "batch-store"]);
+        let begun = Instant::now();
+        let status = command.current_dir(folder).status()?;
+        if !status.success() {
+            return Err(format!("{command:?} ended with {status}").into());
+        }
+        let report = serde_json::from_slice(&fs::read(folder.join("out/report.json"))?)?;
+        Ok((begun.elapsed().as_secs_f64(), report))
+    };
+    let (_, report) = run()?;
+    let run_report = &report["runs"][0];
+    let spans = run_report["spans"].as_array().ok_or("the report has no spans")?;
+    let lanes = run_report["busy"].as_object().ok_or("the report has no lanes")?;
+    let own = lanes.iter().map(|(lane, busy)| {
+        let workers =
+            spans.iter().filter(|span| span["lane"] == **lane).filter_map(|span| span["worker"].as_u64());
+        busy.as_f64().unwrap_or(0.0) / (workers.max().unwrap_or(0) + 1) as f64
+    });
+    let busiest = own.fold(0.0, f64::max);
+    let makespan = run_report["seconds"].as_f64().ok_or("the report has no time")?;
+    print(&format!("batch of {VIDEOS}: time / the busiest lane's own work"), makespan / busiest, 1.10);
+    let (again, _) = run()?;
+    print(&format!("the same batch again: seconds for each of {VIDEOS} videos"), again / VIDEOS as f64, 0.02);
+    Ok(())
 }
 
 /// The sample script by the real program; the stills it made.

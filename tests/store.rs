@@ -68,8 +68,10 @@ fn spawn(root: &Path) -> Child {
 #[test]
 fn killed_writers_leave_nothing_wrong_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writers: Vec<Child> = (0..3).map(|_| spawn(folder.path())).collect();
-    for kill in 0..48u64 {
+    // The long night: SHORTFORM_TEST_KILLS=1000.
+    let kills = env::var("SHORTFORM_TEST_KILLS").map_or(48, |kills| kills.parse().unwrap());
+    let mut writers: Vec<Child> = (0..4).map(|_| spawn(folder.path())).collect();
+    for kill in 0..kills {
         thread::sleep(Duration::from_millis(15 + kill * 7 % 40));
         let slot = kill as usize % writers.len();
         if let Some(status) = writers[slot].try_wait().unwrap() {
@@ -86,7 +88,10 @@ fn killed_writers_leave_nothing_wrong_behind() {
         writer.wait().unwrap();
     }
 
-    let mut store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for (left, count) in [("v1/tmp", 0), ("v1/locks", 1)] {
+        assert_eq!(fs::read_dir(folder.path().join(left)).unwrap().count(), count, "opening sweeps {left}");
+    }
     let objects: Vec<_> = (0..KEYS).filter_map(|n| store.get(Digest::of(&bytes(n))).unwrap()).collect();
     assert!(objects.len() > 5, "the writers hardly wrote: {}", objects.len());
     for number in 0..KEYS {
@@ -95,9 +100,40 @@ fn killed_writers_leave_nothing_wrong_behind() {
     }
     assert_eq!(store.take_warnings(), []);
     assert_eq!(store.stat().unwrap().quarantined, 0);
-    store.prune(Default::default()).unwrap();
-    assert_eq!(fs::read_dir(folder.path().join("v1/tmp")).unwrap().count(), 0);
     assert_eq!(store.stat().unwrap().records, KEYS);
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..1_200 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let number = random % KEYS;
+        let (digest, _) = obtain(&store, number).unwrap();
+        // Every third time the record, else the object; then 200 cuts.
+        let name = digest.to_string();
+        let path = match round % 3 {
+            0 => folder.path().join("v1/ac").join(record(number)),
+            _ => folder.path().join("v1/cas").join(&name[..2]).join(&name),
+        };
+        let mut broken = fs::read(&path).unwrap();
+        let bit = (random >> 20) as usize % (broken.len() * 8);
+        if round < 1_000 {
+            broken[bit / 8] ^= 1 << (bit % 8);
+        } else {
+            broken.truncate(bit / 8);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, broken).unwrap();
+        let (again, origin) = obtain(&store, number).unwrap();
+        assert_eq!((again, origin), (digest, Origin::Made), "round {round}: it went unseen");
+        assert_eq!(store.get(digest).unwrap().unwrap(), bytes(number), "round {round}");
+    }
+    assert!(store.take_warnings().len() >= 1_200);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     pipeline::{Problems, split_set},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What a pipeline is made of: its file and what is said over it.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Pipeline")]
 pub(crate) struct PipelineArgs {
     /// A pipeline file, or the name of a built-in one (see `shortform presets pipelines`)
@@ -79,9 +80,14 @@ pub(crate) struct MachineArgs {
 }
 
 impl MachineArgs {
+    /// The folder of the store these arguments name.
+    pub(crate) fn store_folder(&self) -> PathBuf {
+        self.cache_dir.clone().unwrap_or_else(default_cache_dir)
+    }
+
     /// Opens the store these arguments name.
     pub(crate) fn store(&self) -> Result<Store, crate::store::Error> {
-        Store::open(&self.cache_dir.clone().unwrap_or_else(default_cache_dir))
+        Store::open(&self.store_folder())
     }
 }
 

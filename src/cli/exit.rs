@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Network = 5,
     /// Memory ran out after every step down.
     OutOfMemory = 6,
+    /// Part of a batch failed or was not finished.
+    Part = 7,
     /// Verification failed.
     Rejected = 8,
     /// Interrupted.
@@ -80,6 +82,17 @@ impl From<crate::stages::Error> for Failure {
 impl From<crate::store::Error> for Failure {
     fn from(error: crate::store::Error) -> Self {
         Self::because(Exit::Failed, &error)
+    }
+}
+
+impl From<crate::run::batch::Error> for Failure {
+    fn from(error: crate::run::batch::Error) -> Self {
+        use crate::run::batch::Error as E;
+        let exit = match error {
+            E::NoBatch { .. } => Exit::Missing,
+            _ => Exit::Failed,
+        };
+        Self::because(exit, &error)
     }
 }
 

@@ -62,10 +62,15 @@ pub(crate) fn generate(args: &Args, output: &OutputArgs) -> Result<(), Failure> 
 /// How long work may take to stop by itself after the first signal.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// The first signal asks everything to stop at its next step, and ends the program after [`GRACE`] if
+/// [`cancel_within`] a second or two.
+pub(crate) fn cancel_on_signals() -> Result<Cancel, Failure> {
+    cancel_within(GRACE)
+}
+
+/// The first signal asks everything to stop at its next step, and ends the program after `grace` if
 /// something is still at work then; the second ends it at once. Ending at any moment loses nothing: files
 /// and objects of the store appear under their names only when they are whole.
-pub(crate) fn cancel_on_signals() -> Result<Cancel, Failure> {
+pub(crate) fn cancel_within(grace: Duration) -> Result<Cancel, Failure> {
     let cancel = Cancel::default();
     let handler = cancel.clone();
     ctrlc::set_handler(move || {
@@ -73,8 +78,8 @@ pub(crate) fn cancel_on_signals() -> Result<Cancel, Failure> {
             end_now();
         }
         handler.cancel();
-        thread::spawn(|| {
-            thread::sleep(GRACE);
+        thread::spawn(move || {
+            thread::sleep(grace);
             end_now();
         });
     })

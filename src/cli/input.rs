@@ -44,18 +44,22 @@ pub(crate) fn read(input: &str) -> Result<Source, Failure> {
         ));
     }
     if path.exists() || looks_like_a_path(input) {
-        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        if size > MAX_SCRIPT {
-            return Err(too_large(input));
-        }
-        let bytes = std::fs::read(path).map_err(|error| {
-            Failure::new(Exit::Invalid, format!("the script {input} cannot be read: {error}"))
-        })?;
-        let stem =
-            path.file_stem().map_or_else(|| "video".into(), |stem| stem.to_string_lossy().into_owned());
-        return sized(Source { name: input.to_owned(), stem, bytes });
+        return read_file(path);
     }
     sized(Source { name: "the text given".into(), stem: slug(input), bytes: input.as_bytes().to_vec() })
+}
+
+/// Reads a script file.
+pub(crate) fn read_file(path: &Path) -> Result<Source, Failure> {
+    let name = path.display().to_string();
+    let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+    if size > MAX_SCRIPT {
+        return Err(too_large(&name));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::new(Exit::Invalid, format!("the script {name} cannot be read: {error}")))?;
+    let stem = path.file_stem().map_or_else(|| "video".into(), |stem| stem.to_string_lossy().into_owned());
+    sized(Source { name, stem, bytes })
 }
 
 fn sized(source: Source) -> Result<Source, Failure> {

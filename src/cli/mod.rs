@@ -3,6 +3,7 @@
 //! [`run`] is the whole program.
 
 mod args;
+mod batch;
 mod cache;
 mod check;
 mod doctor;
@@ -11,6 +12,7 @@ mod generate;
 mod image;
 mod input;
 mod models;
+mod morning;
 mod plan;
 mod presets;
 mod publish;
@@ -35,7 +37,7 @@ use self::{
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 render failed, 2 usage, 3 invalid pipeline, preset or script, \
-                  4 something missing, 5 network, 6 out of memory, 8 verification failed, 130 interrupted"
+                  4 something missing, 5 network, 6 out of memory, 7 part of a batch failed, 8 verification failed, 130 interrupted"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -47,6 +49,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Generate(generate::Args),
+    Batch(batch::Args),
+    Report(morning::Args),
     Plan(plan::Args),
     Check(check::Args),
     Image(image::Args),
@@ -58,6 +62,8 @@ enum Command {
     Presets(presets::Args),
     Doctor(doctor::Args),
     Cache(cache::Args),
+    #[command(name = "__device", hide = true)]
+    Device(batch::DeviceArgs),
 }
 
 /// Reads the arguments, runs the command, says how it ended.
@@ -65,6 +71,8 @@ pub fn run() -> ExitCode {
     let Cli { command, output } = Cli::parse();
     let ended = match command {
         Command::Generate(args) => generate::generate(&args, &output),
+        Command::Batch(args) => batch::batch(&args, &output),
+        Command::Report(args) => morning::report(&args, &output),
         Command::Plan(args) => plan::plan(&args, &output),
         Command::Check(args) => check::check(&args, &output),
         Command::Image(args) => image::image(&args, &output),
@@ -76,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Presets(args) => presets::presets(&args, &output),
         Command::Doctor(args) => doctor::doctor(&args, &output),
         Command::Cache(args) => cache::cache(&args, &output),
+        Command::Device(args) => batch::device(&args, &output),
     };
     match ended {
         Ok(()) => Exit::Done.into(),

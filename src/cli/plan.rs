@@ -2,21 +2,22 @@
 
 use super::{
     args::{MachineArgs, OutputArgs, PipelineArgs, stage},
+    batch::{self, Common},
     exit::Failure,
     input,
     report::duration,
 };
 use crate::{
     engine::Bytes,
-    run::{self, Plan},
+    run::{self, Job, Plan},
     stages::Stage,
 };
 
 /// Show what would run for each script: what lies in the store, what must be made
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Script files
-    #[arg(required = true)]
+    /// Scripts, texts, folders, globs or manifests, as `generate` and `batch` take them
+    #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Plan up to this stage
     #[arg(long, value_name = "STAGE", value_parser = stage)]
@@ -32,8 +33,8 @@ pub(crate) struct Args {
 
 pub(crate) fn plan(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let store = args.machine.store()?;
-    for input in &args.inputs {
-        let job = input::job(input, &args.pipeline, &args.machine, args.draft, args.stop_after, output)?;
+    for job in jobs(args, output) {
+        let job = job?;
         let plan = run::plan(&job, &store).map_err(|(_, error)| Failure::from(error))?;
         if output.json {
             println!("{}", serde_json::to_string(&plan).expect("a plan is plain data"));
@@ -42,6 +43,24 @@ pub(crate) fn plan(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The jobs that the inputs mean, each read when its turn comes.
+fn jobs<'a>(args: &'a Args, output: &'a OutputArgs) -> impl Iterator<Item = Result<Job, Failure>> + 'a {
+    let machine = &args.machine;
+    let common =
+        Common { draft: args.draft, stop_after: args.stop_after, models_dir: machine.models_dir.clone() };
+    args.inputs.iter().flat_map(move |given| -> Box<dyn Iterator<Item = _>> {
+        if !batch::is_many(given) {
+            let job = input::job(given, &args.pipeline, machine, args.draft, args.stop_after, output);
+            return Box::new(std::iter::once(job));
+        }
+        let common = common.clone();
+        match batch::expand(std::slice::from_ref(given), &args.pipeline) {
+            Ok(wishes) => Box::new(wishes.into_iter().map(move |wish| wish.job(&common, output))),
+            Err(failure) => Box::new(std::iter::once(Err(failure))),
+        }
+    })
 }
 
 fn print(plan: &Plan) {

@@ -49,7 +49,7 @@ const DECIDES: [(&str, &[&[&str]]); 2] = [
 ];
 
 /// What other programs of ours, or the command line itself, read from the environment.
-const NOT_SETTINGS: [&str; 13] = [
+const NOT_SETTINGS: &[&str] = &[
     "PIPELINE",
     "OUTPUT",
     "MODELS_DIR",
@@ -63,6 +63,7 @@ const NOT_SETTINGS: [&str; 13] = [
     "VERBOSE",
     "COLOR",
     "LOG",
+    "FAULT",
 ];
 
 /// Lays `over` onto `base`.

@@ -38,7 +38,7 @@ pub struct Job {
 }
 
 /// What a stage took.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct StageRecord {
     /// Which stage.
     pub stage: Stage,
@@ -101,28 +101,57 @@ pub fn run(
     let stages = Stage::ALL.into_iter().filter(|stage| *stage <= last).collect();
     tell(&Event::Started { script: job.name.clone(), stages });
 
-    let mut product = Product::default();
-    let mut runner = Runner { job, store, cancel, tell, records: Vec::new() };
-    let ended = runner.stages(last, &mut product);
-    product.stages = runner.records;
+    let mut making = Making::new(job, store, cancel, tell);
+    let ended = making.all(last);
+    let mut product = making.product;
     product.seconds = started.elapsed().as_secs_f64();
     let frames = product.timeline.as_ref().map_or(0, |timeline| timeline.frames);
     Pace::learn(job, &product.stages, frames, store);
     ended.map(|()| product)
 }
 
-struct Runner<'a> {
+/// A video on its way: what it has come to, and the stages that take it further.
+///
+/// Each stage takes up what the ones before it left in `product`; the batch hands that from lane to lane.
+pub(super) struct Making<'a> {
     job: &'a Job,
     store: &'a Store,
     cancel: &'a Cancel,
     tell: &'a mut dyn FnMut(&Event),
-    records: Vec<StageRecord>,
+    pub(super) product: Product,
 }
 
-impl Runner<'_> {
-    fn stages(&mut self, last: Stage, product: &mut Product) -> Result<(), Failed> {
-        let Job { script, pipeline, .. } = self.job;
+impl<'a> Making<'a> {
+    pub(super) fn new(
+        job: &'a Job,
+        store: &'a Store,
+        cancel: &'a Cancel,
+        tell: &'a mut dyn FnMut(&Event),
+    ) -> Self {
+        Self { job, store, cancel, tell, product: Product::default() }
+    }
 
+    fn all(&mut self, last: Stage) -> Result<(), Failed> {
+        for stage in Stage::ALL.into_iter().filter(|stage| *stage <= last) {
+            self.go(stage, last)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one stage; all before it have run. `last` is the one that the video ends with.
+    pub(super) fn go(&mut self, stage: Stage, last: Stage) -> Result<(), Failed> {
+        match stage {
+            Stage::Narration => self.narrate(last),
+            Stage::Scenes => self.direct(),
+            Stage::Images => self.draw(),
+            Stage::Upscale => self.enlarge(),
+            Stage::Timeline => self.edit(),
+            Stage::Video => self.film(),
+        }
+    }
+
+    fn narrate(&mut self, last: Stage) -> Result<(), Failed> {
+        let Job { script, pipeline, .. } = self.job;
         let spoken = self.stage(
             Stage::Narration,
             |ctx| narration::run(pipeline, script, ctx),
@@ -134,45 +163,58 @@ impl Runner<'_> {
                 )
             },
         )?;
-        let spoken = product.spoken.insert(spoken);
-        if last == Stage::Narration {
-            return Ok(());
-        }
+        let spoken = self.product.spoken.insert(spoken);
         if last == Stage::Video {
             check_length(pipeline, spoken.narration.duration)
                 .map_err(|error| Failed { stage: Stage::Narration, error })?;
         }
+        Ok(())
+    }
 
-        product.scenes = self.stage(
+    fn direct(&mut self) -> Result<(), Failed> {
+        let Job { script, pipeline, .. } = self.job;
+        let spoken = self.spoken(Stage::Scenes)?;
+        self.product.scenes = self.stage(
             Stage::Scenes,
             |ctx| scenes::run(pipeline, script, &spoken.narration, ctx),
             |scenes| count(scenes.len(), "scene"),
         )?;
-        if last == Stage::Scenes {
-            return Ok(());
-        }
+        Ok(())
+    }
 
-        product.images = self.stage(
+    fn draw(&mut self) -> Result<(), Failed> {
+        let pipeline = &self.job.pipeline;
+        let scenes = std::mem::take(&mut self.product.scenes);
+        let images = self.stage(
             Stage::Images,
-            |ctx| images::run(pipeline, &product.scenes, ctx),
+            |ctx| images::run(pipeline, &scenes, ctx),
             |images| format!("{}{}", count(images.len(), "picture"), size_of(images)),
-        )?;
-        if last == Stage::Images {
-            return Ok(());
-        }
+        );
+        self.product.scenes = scenes;
+        self.product.images = images?;
+        Ok(())
+    }
 
-        product.stills = self.stage(
+    fn enlarge(&mut self) -> Result<(), Failed> {
+        let pipeline = &self.job.pipeline;
+        let images = std::mem::take(&mut self.product.images);
+        let stills = self.stage(
             Stage::Upscale,
-            |ctx| upscale::run(pipeline, &product.images, ctx),
+            |ctx| upscale::run(pipeline, &images, ctx),
             |stills| format!("{}{}", count(stills.len(), "still"), size_of(stills)),
-        )?;
-        if last == Stage::Upscale {
-            return Ok(());
-        }
+        );
+        self.product.images = images;
+        self.product.stills = stills?;
+        Ok(())
+    }
 
+    fn edit(&mut self) -> Result<(), Failed> {
+        let Job { script, pipeline, .. } = self.job;
+        let spoken = self.spoken(Stage::Timeline)?;
+        let (scenes, stills) = (self.product.scenes.clone(), self.product.stills.clone());
         let timeline = self.stage(
             Stage::Timeline,
-            |ctx| timeline::run(pipeline, script, spoken, &product.scenes, &product.stills, ctx),
+            |ctx| timeline::run(pipeline, script, &spoken, &scenes, &stills, ctx),
             |timeline: &Timeline| {
                 format!(
                     "{}, {}",
@@ -181,30 +223,35 @@ impl Runner<'_> {
                 )
             },
         )?;
-        let timeline = product.timeline.insert(timeline);
-        if last == Stage::Timeline {
-            return Ok(());
-        }
+        self.product.timeline = Some(timeline);
+        Ok(())
+    }
 
-        #[cfg(feature = "video")]
-        {
-            product.rendered = Some(self.stage(
-                Stage::Video,
-                |ctx| video::run(pipeline, timeline, ctx),
-                |_| format!("{} frames, verified for {}", timeline.frames, pipeline.platform.title),
-            )?);
-            Ok(())
-        }
-        #[cfg(not(feature = "video"))]
-        {
-            let _ = timeline;
-            let error = stages::Error::new(
-                stages::Kind::Missing,
-                "",
-                "this build has no video (Cargo feature `video`, which needs libav): use --stop-after timeline, or a build with it",
-            );
-            Err(Failed { stage: Stage::Video, error })
-        }
+    #[cfg(feature = "video")]
+    fn film(&mut self) -> Result<(), Failed> {
+        let pipeline = &self.job.pipeline;
+        let Some(timeline) = self.product.timeline.clone() else { return Err(out_of_turn(Stage::Video)) };
+        let rendered = self.stage(
+            Stage::Video,
+            |ctx| video::run(pipeline, &timeline, ctx),
+            |_| format!("{} frames, verified for {}", timeline.frames, pipeline.platform.title),
+        )?;
+        self.product.rendered = Some(rendered);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "video"))]
+    fn film(&mut self) -> Result<(), Failed> {
+        let error = stages::Error::new(
+            stages::Kind::Missing,
+            "",
+            "this build has no video (Cargo feature `video`, which needs libav): use --stop-after timeline, or a build with it",
+        );
+        Err(Failed { stage: Stage::Video, error })
+    }
+
+    fn spoken(&self, stage: Stage) -> Result<narration::Spoken, Failed> {
+        self.product.spoken.clone().ok_or_else(|| out_of_turn(stage))
     }
 
     /// Runs one stage, counting its steps and measuring what it took.
@@ -264,7 +311,7 @@ impl Runner<'_> {
             summary: summary(&output),
             memory: record.memory,
         });
-        self.records.push(record);
+        self.product.stages.push(record);
         Ok(output)
     }
 }
@@ -291,8 +338,13 @@ fn check_length(pipeline: &Pipeline, narration: Time) -> Result<(), stages::Erro
     Err(stages::Error::new(stages::Kind::Invalid, "", message))
 }
 
+fn out_of_turn(stage: Stage) -> Failed {
+    let message = "a stage before it has not run: this is a mistake in shortform, please report it";
+    Failed { stage, error: stages::Error::new(stages::Kind::Failed, "", message) }
+}
+
 /// `1 scene`, `7 scenes`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

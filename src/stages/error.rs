@@ -3,7 +3,8 @@
 use std::{error::Error as StdError, fmt};
 
 /// What kind of trouble it was; the command line turns it into the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The work itself failed.
     Failed,

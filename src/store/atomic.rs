@@ -1,11 +1,10 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::Write,
     path::{Path, PathBuf},
 };
 
-use super::Error;
+use super::{Error, fault};
 
 /// Where a file is written before [`publish`] gives it its name: `.video.mp4.part` beside `video.mp4`.
 ///
@@ -22,8 +21,13 @@ pub fn part_path(target: &Path) -> PathBuf {
 /// # Errors
 /// When the part cannot be synced or renamed; the part is left where it is then.
 pub fn publish(part: &Path, target: &Path) -> Result<(), Error> {
-    File::open(part).and_then(|file| file.sync_all()).map_err(Error::io("sync", part))?;
-    fs::rename(part, target).map_err(Error::io("rename the finished file to", target))?;
+    // In this order, or a power cut could leave the new name with none of the bytes: first the bytes,
+    // then the name, then the folder that holds it.
+    fault::at("publish.sync").and_then(|()| File::open(part)?.sync_all()).map_err(Error::io("sync", part))?;
+    fault::at("publish.rename")
+        .and_then(|()| fs::rename(part, target))
+        .map_err(Error::io("rename the finished file to", target))?;
+    fault::at("publish.sync-folder").map_err(Error::io("sync the folder of", target))?;
     sync_folder_of(target)
 }
 
@@ -33,8 +37,8 @@ pub fn publish(part: &Path, target: &Path) -> Result<(), Error> {
 /// When writing fails; what was written so far is removed then.
 pub fn write_atomically(target: &Path, bytes: &[u8]) -> Result<(), Error> {
     let part = part_path(target);
-    let written = File::create(&part)
-        .and_then(|mut file| file.write_all(bytes))
+    let written = fault::at("publish.create")
+        .and_then(|()| fault::write_all("publish.write", &mut File::create(&part)?, bytes))
         .map_err(Error::io("write", target))
         .and_then(|()| publish(&part, target));
     if written.is_err() {

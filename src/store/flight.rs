@@ -1,6 +1,11 @@
 use serde::{Serialize, de::DeserializeOwned};
+use std::{fs, fs::File, path::Path};
 
-use super::{Error, Key, Store, Warning, layout::open_lock, records::Care};
+use super::{
+    Error, Key, Store, Warning,
+    layout::{is_named, open_lock},
+    records::Care,
+};
 use crate::digest::Digest;
 
 /// Where a result came from.
@@ -36,8 +41,7 @@ impl Store {
         }
         // One lock a key, not a stripe of keys: `make` may obtain other keys without waiting for itself.
         let path = self.root.join("locks").join(key.digest.to_string());
-        let lock = open_lock(&path)?;
-        lock.lock().map_err(Error::io("lock", &path))?;
+        let _held = Held::take(&path)?;
         if let Some(value) = self.find(key, Care::Full)? {
             return Ok((value, Origin::Hit));
         }
@@ -46,5 +50,32 @@ impl Store {
             self.warn(Warning::NotKept { key: key.digest, reason: error.to_string() });
         }
         Ok((value, Origin::Made))
+    }
+}
+
+/// A key's lock; its file goes with it, or a store of a million steps would keep a million empty files.
+struct Held<'a> {
+    path: &'a Path,
+    _file: File,
+}
+
+impl<'a> Held<'a> {
+    /// Waits for whoever holds it; the kernel gives it back when a process dies.
+    fn take(path: &'a Path) -> Result<Self, Error> {
+        loop {
+            let file = open_lock(path)?;
+            file.lock().map_err(Error::io("lock", path))?;
+            // The one waited for removed the file: others lock the one that is there now.
+            if is_named(&file) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Still locked: whoever waits finds it nameless. One that cannot be removed is swept up later.
+        let _ = fs::remove_file(self.path);
     }
 }

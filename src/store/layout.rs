@@ -1,12 +1,12 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 use tempfile::NamedTempFile;
 
-use super::{Error, Warning, atomic::sync_folder_of};
+use super::{Error, Warning, atomic::sync_folder_of, fault};
 use crate::digest::Digest;
 
 /// A new layout is a new folder beside this one, never a migration.
@@ -36,8 +36,7 @@ impl Store {
         let tag = root.join("CACHEDIR.TAG");
         let root = root.join(SCHEMA);
         for folder in ["ac", "cas", "tmp", "locks", "quarantine"] {
-            let folder = root.join(folder);
-            fs::create_dir_all(&folder).map_err(Error::io("make the folder", folder))?;
+            make_folder(&root.join(folder))?;
         }
         let users = open_lock(&root.join("locks").join("users.lock"))?;
         users.lock_shared().map_err(Error::io("lock", &root))?;
@@ -45,6 +44,7 @@ impl Store {
         if !tag.exists() {
             store.commit(TAG.as_bytes(), &tag)?;
         }
+        store.sweep_dead();
         Ok(store)
     }
 
@@ -74,22 +74,61 @@ impl Store {
 
     /// Writes `bytes` as `target`, read-only, whole or not at all, and durably.
     pub(super) fn commit(&self, bytes: &[u8], target: &Path) -> Result<(), Error> {
-        let mut temporary =
-            NamedTempFile::new_in(self.root.join("tmp")).map_err(Error::io("write", target))?;
-        temporary.write_all(bytes).map_err(Error::io("write", target))?;
+        let mut temporary = self.unfinished().map_err(Error::io("write", target))?;
+        fault::write_all("store.write", &mut temporary, bytes).map_err(Error::io("write", target))?;
         self.settle(temporary, target)
     }
 
+    /// A temporary file, locked for as long as it is being written: what is not locked is nobody's.
+    pub(super) fn unfinished(&self) -> io::Result<NamedTempFile> {
+        fault::at("store.create")?;
+        loop {
+            let temporary = NamedTempFile::new_in(self.root.join("tmp"))?;
+            temporary.as_file().lock()?;
+            // Somebody may have swept it up between its making and its locking.
+            if is_named(temporary.as_file()) {
+                return Ok(temporary);
+            }
+        }
+    }
+
     /// Gives a finished temporary file its name, read-only and durably; without having got one it is removed.
+    ///
+    /// The order is what a power cut cannot break: the bytes reach the disk, then the name, then the
+    /// folder that holds the name. A record is written only after the objects it names, each in this
+    /// order, so whatever record there is after a power cut, its objects are there too. What a disk
+    /// loses all the same is found by its digest when it is read.
     pub(super) fn settle(&self, temporary: NamedTempFile, target: &Path) -> Result<(), Error> {
-        let folder = target.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        make_folder(target.parent().unwrap_or(&self.root))?;
         read_only(&temporary)
             .and_then(|permissions| temporary.as_file().set_permissions(permissions))
+            .and_then(|()| fault::at("store.sync"))
+            // Never tried a second time: after a failure the kernel may have dropped the bytes and say all is well.
             .and_then(|()| temporary.as_file().sync_all())
             .map_err(Error::io("write", target))?;
+        fault::at("store.rename").map_err(Error::io("name", target))?;
         temporary.persist(target).map_err(|failed| Error::io("name", target)(failed.error))?;
+        fault::at("store.sync-folder").map_err(Error::io("sync the folder of", target))?;
         sync_folder_of(target)
+    }
+
+    /// Removes what killed processes left: temporary files and locks that nobody holds.
+    fn sweep_dead(&self) {
+        for folder in ["tmp", "locks"] {
+            let Ok(left) = files(&self.root.join(folder)) else { continue };
+            for (path, _) in left {
+                if path.file_name().is_some_and(|name| name == "users.lock") {
+                    continue;
+                }
+                // While this holds the lock, its writer cannot: a name that goes then is missed by its
+                // writer, who looks for it after locking. Where it cannot be removed it does no harm.
+                if let Ok(file) = File::open(&path)
+                    && file.try_lock().is_ok()
+                {
+                    let _ = fs::remove_file(&path);
+                }
+            }
+        }
     }
 
     /// Sets a broken file aside, where nobody reads it; says where, or nothing if it could not be moved.
@@ -117,12 +156,35 @@ fn read_only(file: &NamedTempFile) -> io::Result<fs::Permissions> {
 }
 
 pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
+    fault::at("store.lock")
+        .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path))
         .map_err(Error::io("open the lock", path))
+}
+
+/// Whether a file still has a name: it has none once it was removed.
+pub(super) fn is_named(file: &File) -> bool {
+    #[cfg(unix)]
+    return file.metadata().is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) > 0);
+    // Elsewhere a file that is open cannot be removed.
+    #[cfg(not(unix))]
+    return true;
+}
+
+/// Makes a folder and those above it, durably: an object is not on the disk before its folder is.
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folder(parent)?;
+    }
+    let made = fault::at("store.folder").and_then(|()| fs::create_dir(folder));
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::io("make the folder", folder)(error))
+        }
+        _ => sync_folder_of(folder),
+    }
 }
 
 /// The files below `folder`, with what the system knows about them; files that vanish meanwhile are left out.

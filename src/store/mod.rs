@@ -14,10 +14,13 @@
 //!
 //! Files appear whole or not at all (temporary name, sync, rename) and are verified when read:
 //! what is broken is set aside, told as a [`Warning`], and computed again. Locks are the
-//! kernel's, so they vanish with the process that held them.
+//! kernel's, so they vanish with the process that held them; the files that a killed process leaves
+//! are locked by nobody, and the next to open the store removes them.
 
 mod atomic;
 mod error;
+mod explain;
+pub mod fault;
 mod flight;
 mod key;
 mod layout;
@@ -28,6 +31,7 @@ mod warning;
 
 pub use atomic::{part_path, publish, write_atomically};
 pub use error::Error;
+pub use explain::{Difference, differences};
 pub use flight::Origin;
 pub use key::{Field, Key, KeyBuilder};
 pub use layout::Store;

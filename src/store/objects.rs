@@ -2,7 +2,7 @@ use std::{fs, io, path::Path};
 
 use tempfile::NamedTempFile;
 
-use super::{Error, Store, Warning, write_atomically};
+use super::{Error, Store, Warning, fault, write_atomically};
 use crate::digest::Digest;
 
 impl Store {
@@ -23,8 +23,7 @@ impl Store {
     /// # Errors
     /// When it cannot be made.
     pub fn temporary(&self) -> Result<NamedTempFile, Error> {
-        let folder = self.root.join("tmp");
-        NamedTempFile::new_in(&folder).map_err(Error::io("write in", folder))
+        self.unfinished().map_err(Error::io("write in", self.root.join("tmp")))
     }
 
     /// Keeps a finished [`temporary`](Self::temporary) file, as [`put`](Self::put) keeps bytes.
@@ -44,7 +43,7 @@ impl Store {
     /// When the file is there but cannot be read.
     pub fn get(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         let path = self.object_path(digest);
-        let bytes = match fs::read(&path) {
+        let bytes = match fault::at("store.read").and_then(|()| fs::read(&path)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", path)(error)),

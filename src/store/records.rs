@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Error, Field, Key, Store, Warning, layout::files};
+use super::{Error, Field, Key, Store, Warning, fault, layout::files};
 use crate::digest::Digest;
 
 /// A record as kept: the result, what it depended on, and the objects that belong to it.
@@ -84,12 +84,13 @@ impl Store {
         self.commit(seal(&body).as_bytes(), &self.record_path(key.digest))
     }
 
-    /// Every readable record; for `shortform cache`.
+    /// Every readable record, the one used last first; for `shortform cache`.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let records = files(&self.root.join("ac"))?;
+        let mut records = files(&self.root.join("ac"))?;
+        records.sort_by_key(|(_, metadata)| std::cmp::Reverse(metadata.modified().ok()));
         Ok(records
             .iter()
             .filter_map(|(path, _)| fs::read(path).ok())
@@ -99,7 +100,7 @@ impl Store {
 
     pub(super) fn find<T: DeserializeOwned>(&self, key: &Key, care: Care) -> Result<Option<T>, Error> {
         let path = self.record_path(key.digest);
-        let text = match fs::read(&path) {
+        let text = match fault::at("store.read").and_then(|()| fs::read(&path)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", path)(error)),

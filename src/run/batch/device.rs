@@ -1,0 +1,329 @@
+//! The parent's side of the device lane: a process of its own holds the models, can be killed, and is
+//! watched.
+//!
+//! A spoilt CUDA context, an abort in native code or a hang ends one process and costs one step; only
+//! the end of a process gives all of a device's memory back.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::wave::{Canary, Say};
+use crate::stages::{Cancel, Happening, Stage};
+
+/// What the child is asked to do: the first line of its standard input. At the end of the input it ends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// Each video, as the command line describes it to itself.
+    pub videos: Vec<Value>,
+    /// A picture to draw again first.
+    pub canary: Option<Canary>,
+}
+
+/// A hanging step is ended after this many times what steps take.
+const PATIENCE: f64 = 10.0;
+/// Steps after which the median is known well enough.
+const ENOUGH: usize = 1000;
+/// How long loading a model may take, in times of the watchdog's least.
+const LOADING: u32 = 10;
+/// Lines kept of what the child printed.
+const LOG: usize = 40;
+/// How long a child may take to end when asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How the process of a wave ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It did what it could.
+    Finished,
+    /// It was asked to stop.
+    Cancelled,
+    /// It died, hung, or draws wrongly; at this video and scene of the wave.
+    Died { video: usize, scene: usize, stage: Stage, why: String, log: Vec<String> },
+}
+
+/// How long steps take, kept over the waves of a batch.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    /// No step is ended sooner.
+    least: Duration,
+    /// Seconds of each inference step or tile, sorted.
+    steps: Vec<f64>,
+}
+
+impl Watchdog {
+    pub(super) fn new(least: Duration) -> Self {
+        Self { least, steps: Vec::new() }
+    }
+
+    fn learn(&mut self, seconds: f64) {
+        if self.steps.len() >= ENOUGH {
+            return;
+        }
+        let at = self.steps.partition_point(|known| *known < seconds);
+        self.steps.insert(at, seconds);
+    }
+
+    /// How long the child may say nothing.
+    fn patience(&self, loading: bool) -> Duration {
+        let median = self.steps.get(self.steps.len() / 2).copied().unwrap_or(0.0);
+        let least = if loading { self.least * LOADING } else { self.least };
+        least.max(Duration::from_secs_f64(median * PATIENCE))
+    }
+}
+
+/// Runs one wave in a fresh process made by `command`, passing on what it says.
+pub(super) fn run(
+    command: &dyn Fn() -> std::io::Result<Command>,
+    order: &Order,
+    watchdog: &mut Watchdog,
+    cancel: &Cancel,
+    hear: &mut dyn FnMut(&Say),
+) -> End {
+    let died = |why: String, log| End::Died { video: 0, scene: 0, stage: Stage::Images, why, log };
+    let mut running = match command().and_then(|command| Running::start(command, order)) {
+        Ok(running) => running,
+        Err(error) => return died(format!("the process that draws cannot be started: {error}"), Vec::new()),
+    };
+    let (mut video, mut scene, mut stage) = (0, 0, Stage::Images);
+    let (mut heard, mut loading, mut stepped) = (Instant::now(), true, None::<Instant>);
+    let mut unfit = None;
+    loop {
+        match running.said.recv_timeout(Duration::from_millis(50)) {
+            Ok(said) => {
+                heard = Instant::now();
+                match &said {
+                    Say::Finished if unfit.is_none() => {
+                        hear(&said);
+                        running.end();
+                        return End::Finished;
+                    }
+                    Say::Unfit { message } => unfit = Some(message.clone()),
+                    Say::Happened { video: at, scene: in_video, stage: in_stage, happening } => {
+                        if *in_stage != stage {
+                            (loading, stepped) = (true, None);
+                        }
+                        (video, scene, stage) = (at.unwrap_or(video), *in_video, *in_stage);
+                        match happening {
+                            Happening::Progress(progress) => {
+                                if let Some(last) = stepped.replace(heard)
+                                    && progress.done > 0
+                                {
+                                    watchdog.learn((heard - last).as_secs_f64());
+                                }
+                                loading = progress.done == 0 && loading;
+                            }
+                            // The next picture or still is at work from here on.
+                            Happening::Step { .. } => (scene, stepped) = (*in_video + 1, None),
+                            _ => {}
+                        }
+                    }
+                    _ => {}
+                }
+                hear(&said);
+            }
+            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                running.end();
+                return End::Cancelled;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let patience = watchdog.patience(loading);
+                if heard.elapsed() > patience {
+                    let log = running.kill();
+                    let seconds = patience.as_secs_f64();
+                    let why = format!("the process that draws said nothing for {seconds:.0} s and was ended");
+                    return End::Died { video, scene, stage, why, log };
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let (status, log) = running.wait();
+                let why = unfit.unwrap_or_else(|| format!("the process that draws {}", ended(status)));
+                return End::Died { video, scene, stage, why, log };
+            }
+        }
+    }
+}
+
+fn ended(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else { return "vanished".to_owned() };
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let hint = if signal == 9 { "; perhaps the system ran out of memory" } else { "" };
+        return format!("was killed by signal {signal}{hint}");
+    }
+    format!("ended by itself ({status})")
+}
+
+struct Running {
+    child: Child,
+    /// Closed, it asks the child to end; so does the parent's own death.
+    stdin: Option<ChildStdin>,
+    said: Receiver<Say>,
+    log: Arc<Mutex<VecDeque<String>>>,
+    log_reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(mut command: Command, order: &Order) -> std::io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A Ctrl-C is for the parent: it decides what its child does.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let mut stdin = child.stdin.take();
+        let (sender, said) = channel();
+        thread::spawn(move || {
+            for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+                // A line that is no message is a library's chatter.
+                let Ok(line) = line else { return };
+                if let Ok(say) = serde_json::from_str(&line)
+                    && sender.send(say).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let log_reader = stderr.map(|stderr| {
+            let log = Arc::clone(&log);
+            thread::spawn(move || keep_log(stderr, &log))
+        });
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        if let Some(stdin) = &mut stdin {
+            // A child that died at once is told by its status, not by the broken pipe.
+            let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
+        }
+        Ok(Self { child, stdin, said, log, log_reader })
+    }
+
+    /// Asks it to end, and makes it.
+    fn end(&mut self) {
+        self.stdin = None;
+        let asked = Instant::now();
+        while asked.elapsed() < GRACE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.kill();
+    }
+
+    fn kill(&mut self) -> Vec<String> {
+        let _ = self.child.kill();
+        self.wait().1
+    }
+
+    fn wait(&mut self) -> (Option<ExitStatus>, Vec<String>) {
+        self.stdin = None;
+        let status = self.child.wait().ok();
+        if let Some(reader) = self.log_reader.take() {
+            let _ = reader.join();
+        }
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        (status, log.iter().cloned().collect())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.kill();
+        }
+    }
+}
+
+fn keep_log(stderr: impl Read, log: &Mutex<VecDeque<String>>) {
+    let mut lines = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_back(text);
+        if log.len() > LOG {
+            log.pop_front();
+        }
+        line.clear();
+    }
+}
+
+/// Deaths of the device's process, by what it was doing and by when.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    at: BTreeMap<(String, usize, Stage), u32>,
+    recent: Vec<Instant>,
+}
+
+/// What follows from a death.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The step is tried again.
+    Again,
+    /// It has killed the process twice: its video is set aside.
+    SetAside,
+    /// Nothing comes through any more: the device is not used again.
+    Quarantine,
+}
+
+/// Deaths within this time, with no step finished between them, that end the use of a device.
+const RECENT: Duration = Duration::from_secs(600);
+const MOST_DEATHS: usize = 3;
+const MOST_DEATHS_OF_A_STEP: u32 = 2;
+
+impl Deaths {
+    /// A step was finished: the device works.
+    pub(super) fn works(&mut self) {
+        self.recent.clear();
+    }
+
+    pub(super) fn died(&mut self, video: &str, scene: usize, stage: Stage) -> Verdict {
+        self.recent.retain(|at| at.elapsed() < RECENT);
+        self.recent.push(Instant::now());
+        let deaths = self.at.entry((video.to_owned(), scene, stage)).or_default();
+        *deaths += 1;
+        if self.recent.len() >= MOST_DEATHS {
+            Verdict::Quarantine
+        } else if *deaths >= MOST_DEATHS_OF_A_STEP {
+            Verdict::SetAside
+        } else {
+            Verdict::Again
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_may_kill_once_and_a_device_twice() {
+        let mut deaths = Deaths::default();
+        assert_eq!(deaths.died("a", 1, Stage::Images), Verdict::Again);
+        assert_eq!(deaths.died("a", 1, Stage::Images), Verdict::SetAside);
+        assert_eq!(deaths.died("b", 0, Stage::Images), Verdict::Quarantine);
+        deaths.works();
+        assert_eq!(deaths.died("b", 2, Stage::Images), Verdict::Again);
+    }
+
+    #[test]
+    fn patience_grows_with_what_steps_take() {
+        let mut watchdog = Watchdog::new(Duration::from_secs(60));
+        assert_eq!(watchdog.patience(false), Duration::from_secs(60));
+        assert_eq!(watchdog.patience(true), Duration::from_secs(600));
+        [9.0, 30.0, 1.0].into_iter().for_each(|seconds| watchdog.learn(seconds));
+        assert_eq!(watchdog.patience(false), Duration::from_secs(90));
+    }
+}
