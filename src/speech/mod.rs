@@ -16,16 +16,27 @@
 //! # Ok::<(), shortform::speech::Error>(())
 //! ```
 
+mod align;
 mod draft;
 mod error;
 mod espeak;
+mod kokoro;
 mod normalize;
+mod onnx;
+mod phonemes;
+mod piper;
+mod remote;
 mod segment;
+mod timing;
 mod token;
 mod voice;
 
+pub use align::Align;
 pub use draft::Draft;
 pub use error::Error;
-pub use espeak::{Espeak, Language, languages, version, voice_of_language};
+pub use espeak::{Clause, Espeak, Language, Reader, languages, version, voice_of_language};
+pub use kokoro::Kokoro;
+pub use piper::{Piper, PiperConfig};
+pub use remote::{Remote, RemoteVoice};
 pub use token::{Token, tokens};
 pub use voice::{Speech, SpokenWord, Utterance, Voice};

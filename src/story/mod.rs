@@ -33,4 +33,4 @@ pub use seed::Seed;
 pub use style::{Grade, Style};
 pub use time::{SAMPLE_RATE, Span, Time};
 pub use timeline::{CameraKind, CameraMove, Captions, Clip, Timeline, Title, Transition, TransitionKind};
-pub use voice::{EspeakVoice, VoicePreset};
+pub use voice::{EspeakVoice, ServerTimings, SoundFormat, VoicePreset};
