@@ -63,6 +63,8 @@ pub struct Product {
     pub spoken: Option<narration::Spoken>,
     /// The scenes.
     pub scenes: Vec<Scene>,
+    /// What the director wrote besides them.
+    pub directed: Option<scenes::Directed>,
     /// The pictures as drawn.
     pub images: Vec<Still>,
     /// The pictures at the delivered size.
@@ -143,11 +145,13 @@ impl Runner<'_> {
                 .map_err(|error| Failed { stage: Stage::Narration, error })?;
         }
 
-        product.scenes = self.stage(
+        let directed = self.stage(
             Stage::Scenes,
             |ctx| scenes::run(pipeline, script, &spoken.narration, ctx),
-            |scenes| count(scenes.len(), "scene"),
+            |directed| count(directed.scenes.len(), "scene"),
         )?;
+        product.scenes.clone_from(&directed.scenes);
+        product.directed = Some(directed);
         if last == Stage::Scenes {
             return Ok(());
         }

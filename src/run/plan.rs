@@ -94,8 +94,12 @@ impl Planner<'_> {
         let spoken = self.make(Stage::Narration, |ctx| narration::run(pipeline, script, ctx))?;
         self.duration = Some(spoken.narration.duration.seconds());
 
-        let scenes = self.make(Stage::Scenes, |ctx| scenes::run(pipeline, script, &spoken.narration, ctx))?;
-        self.free(Stage::Scenes);
+        // A plan asks no language model.
+        if !self.cached(Stage::Scenes, |ctx| scenes::cached(pipeline, script, &spoken.narration, ctx))? {
+            return Ok(());
+        }
+        let scenes =
+            self.make(Stage::Scenes, |ctx| scenes::run(pipeline, script, &spoken.narration, ctx))?.scenes;
 
         if !self.cached(Stage::Images, |ctx| images::cached(pipeline, &scenes, ctx))? {
             return Ok(());

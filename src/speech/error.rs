@@ -68,6 +68,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A lexicon cannot be used.
+    #[error("the lexicon {} cannot be used: {reason}", path.display())]
+    Lexicon {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A server failed.
     #[error(transparent)]
     Service(#[from] crate::service::Error),

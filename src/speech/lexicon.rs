@@ -123,11 +123,10 @@ fn matches(words: &[String], tokens: &[Token]) -> bool {
     words.len() <= tokens.len()
         && words.iter().zip(tokens).all(|(word, token)| {
             let shown = token.text.trim_matches(|c: char| !c.is_alphanumeric() && !"+#&$%@".contains(c));
-            let possessive = shown.strip_suffix("'s").or_else(|| shown.strip_suffix("’s"));
             let same = |shown: &str| {
                 if word.chars().any(char::is_uppercase) { shown == word } else { shown.to_lowercase() == *word }
             };
-            same(shown) || (possessive.is_some_and(same) && words.len() == 1 && false)
+            same(shown)
         })
 }
 

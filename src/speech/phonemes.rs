@@ -6,7 +6,10 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Clause, Error, Reader, Token};
+use super::{
+    Clause, Error, Reader, Token,
+    ipa::{Part, parts},
+};
 
 /// One code point of IPA or punctuation, or a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +41,11 @@ pub(super) fn plain(tokens: &[Token]) -> String {
 /// The sentences of an utterance as sounds, decomposed (NFD), read by espeak-ng's `voice`.
 pub(super) fn sentences(tokens: &[Token], voice: &str) -> Result<Vec<Vec<Phoneme>>, Error> {
     let mut reader = Reader::open(voice)?;
-    let mut whole: Vec<(Vec<char>, bool)> = Vec::new();
-    for clause in reader.read(&plain(tokens)) {
-        let symbols = symbols(&clause);
-        if !symbols.is_empty() {
-            whole.push((symbols, clause.ends_sentence));
-        }
-    }
+    let whole = read(&mut reader, &plain(tokens));
     let mut alone: Vec<(char, usize)> = Vec::new();
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !token.spoken.is_empty()) {
-        let clauses = reader.read(&token.spoken);
-        alone.extend(clauses.iter().flat_map(symbols).map(|symbol| (symbol, index)));
+        let clauses = read(&mut reader, &token.spoken);
+        alone.extend(clauses.into_iter().flat_map(|(symbols, _)| symbols).map(|symbol| (symbol, index)));
         alone.push((' ', index));
     }
     let all: Vec<char> = whole.iter().flat_map(|(symbols, _)| symbols).copied().collect();
@@ -65,6 +62,34 @@ pub(super) fn sentences(tokens: &[Token], voice: &str) -> Result<Vec<Vec<Phoneme
     }
     sentences.retain(|sentence| !sentence.is_empty());
     Ok(sentences)
+}
+
+/// The clauses of a text, and whether each ends a sentence; IPA in it goes through as it is.
+fn read(reader: &mut Reader, text: &str) -> Vec<(Vec<char>, bool)> {
+    let mut whole: Vec<(Vec<char>, bool)> = Vec::new();
+    let parts = parts(text);
+    for (index, part) in parts.iter().enumerate() {
+        match part {
+            Part::Ipa(ipa) => whole.push((ipa.nfd().collect(), false)),
+            Part::Text(text) => {
+                if index > 0 && text.starts_with(char::is_whitespace) {
+                    whole.push((vec![' '], false));
+                }
+                for clause in reader.read(text) {
+                    let symbols = symbols(&clause);
+                    // Words that IPA follows end no sentence; nothing but a mark ends the word before it.
+                    let ends = clause.ends_sentence && (clause.mark.is_some() || index + 1 == parts.len());
+                    if !symbols.is_empty() {
+                        whole.push((symbols, ends));
+                    }
+                }
+                if index + 1 < parts.len() && text.ends_with(char::is_whitespace) {
+                    whole.push((vec![' '], false));
+                }
+            }
+        }
+    }
+    whole
 }
 
 /// A clause as Piper's voices were taught to read it: its sounds, its mark, and a space after a mark that

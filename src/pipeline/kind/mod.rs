@@ -8,4 +8,4 @@ mod words;
 pub(super) use numbers::{bytes, count, duration, number, share, span, whole};
 pub(super) use picture::{color, frame_rate, size};
 pub(super) use reader::{Kind, Wrong};
-pub(super) use words::{name, one_of, only, preset, text, truth, variant};
+pub(super) use words::{name, only, preset, text, truth, variant};

@@ -77,8 +77,6 @@ pub struct Narration {
     pub recording: Option<PathBuf>,
     /// How words are pronounced: a file; none is `lexicon.yaml` beside the script, if there is one.
     pub lexicon: Option<PathBuf>,
-    /// Another voice for what stands in quotation marks.
-    pub quotes: Option<VoicePreset>,
     /// The speech server.
     pub remote: Remote,
     /// The language of the script, as BCP 47.
@@ -105,7 +103,6 @@ impl Narration {
         let path = || name("the path of a file").map(|path| Some(PathBuf::from(path))).or_auto(None);
         let recording = fields.get("recording", &path());
         let lexicon = fields.get("lexicon", &path());
-        let quotes = fields.optional("quotes", &preset("voice", voices.keys().cloned().collect()));
         let remote = fields.group("remote", Remote::read);
         let language = fields.get("language", &name("a language as `en-US`").map(Some).or_auto(None));
         let rate = fields.get("rate", &number(0.5..=2.0));
@@ -125,7 +122,6 @@ impl Narration {
             variation: variation? as f32,
             recording: recording?,
             lexicon: lexicon?,
-            quotes: quotes?.and_then(|name| voices.get(&name).cloned()),
             remote: remote?,
             language: language?.unwrap_or_else(|| voice.language.clone()),
             voice,

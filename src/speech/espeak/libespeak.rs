@@ -34,7 +34,8 @@ const OUTPUT_SYNCHRONOUS: c_int = 2;
 const INITIALIZE_DONT_EXIT: c_int = 0x8000;
 const POSITION_CHARACTER: c_int = 1;
 const TEXT_UTF8: c_int = 0x1;
-const TEXT_UTF8_SSML: c_uint = 0x1 | 0x10;
+/// UTF-8, SSML, and mnemonics between `[[` and `]]`.
+const TEXT_UTF8_SSML: c_uint = 0x1 | 0x10 | 0x100;
 const PHONEMES_IPA: c_int = 0x2;
 const EVENT_LIST_END: c_int = 0;
 const EVENT_MARK: c_int = 3;

@@ -3,6 +3,7 @@
 use super::{
     super::{
         Error, Reader, Token,
+        ipa::{Part, parts},
         phonemes::{Phoneme, owners, plain},
     },
     vocabulary::Vocabulary,
@@ -27,6 +28,26 @@ pub(super) fn phonemes(tokens: &[Token], voice: &str, known: &Vocabulary) -> Res
 /// The symbols of a text: each part between marks read alone, the marks kept.
 fn read(reader: &mut Reader, text: &str, known: &Vocabulary) -> Vec<char> {
     let mut ipa = String::new();
+    for (index, piece) in parts(text).into_iter().enumerate() {
+        match piece {
+            Part::Ipa(said) => ipa.push_str(said),
+            Part::Text(text) => {
+                if index > 0 && text.starts_with(char::is_whitespace) {
+                    ipa.push(' ');
+                }
+                read_part(reader, text, &mut ipa);
+                if text.ends_with(char::is_whitespace) {
+                    ipa.push(' ');
+                }
+            }
+        }
+    }
+    let words = ipa.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().filter(|symbol| known.id(*symbol).is_some()).collect::<String>().trim().chars().collect()
+}
+
+/// Reads a text without IPA in it: each part between marks alone, the marks kept.
+fn read_part(reader: &mut Reader, text: &str, ipa: &mut String) {
     let mut part = String::new();
     let chars: Vec<char> = text.chars().collect();
     let digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
@@ -36,15 +57,13 @@ fn read(reader: &mut Reader, text: &str, known: &Vocabulary) -> Vec<char> {
     };
     for at in 0..chars.len() {
         if is_mark(at) {
-            flush(reader, &mut part, &mut ipa);
+            flush(reader, &mut part, ipa);
             ipa.push(chars[at]);
         } else {
             part.push(chars[at]);
         }
     }
-    flush(reader, &mut part, &mut ipa);
-    let words = ipa.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().filter(|symbol| known.id(*symbol).is_some()).collect::<String>().trim().chars().collect()
+    flush(reader, &mut part, ipa);
 }
 
 /// Reads the part between two marks, the spaces around it kept.

@@ -93,6 +93,15 @@ impl Remote {
     }
 }
 
+/// What a server can read: a word whose pronunciation is given in IPA as it is written.
+fn readable(tokens: &[Token]) -> String {
+    let token = |token: &Token| match token.spoken.contains("[[") {
+        true => Token { spoken: token.text.clone(), ..token.clone() },
+        false => token.clone(),
+    };
+    plain(&tokens.iter().map(token).collect::<Vec<_>>())
+}
+
 impl Voice for Remote {
     fn identity(&self) -> String {
         let RemoteVoice { model, voice, .. } = &self.voice;
@@ -100,7 +109,7 @@ impl Voice for Remote {
     }
 
     fn speak(&mut self, utterance: &Utterance<'_>) -> Result<Speech, Error> {
-        let text = plain(utterance.tokens);
+        let text = readable(utterance.tokens);
         if text.chars().count() > LONGEST_INPUT {
             let reason = format!("it has more than {LONGEST_INPUT} characters; divide the sentence");
             return Err(Error::Synthesis { engine: "the server", text, reason });
