@@ -8,7 +8,28 @@ use shortform::{
 };
 use std::{collections::BTreeMap, fs};
 
-const SCRIPTS: [&str; 5] = ["science", "history", "finance", "motivation", "travel"];
+const SCRIPTS: [&str; 20] = [
+    "science",
+    "history",
+    "finance",
+    "motivation",
+    "travel",
+    "horror",
+    "recipe",
+    "news",
+    "poem",
+    "joke",
+    "listicle",
+    "health",
+    "space",
+    "sport",
+    "technology",
+    "animals",
+    "love",
+    "psychology",
+    "mystery",
+    "business",
+];
 
 /// A narration of the script at an even 160 words a minute.
 fn narrate(script: &Script, language: &str) -> Narration {
@@ -53,6 +74,7 @@ struct Setting {
     suffix: &'static str,
     characters: BTreeMap<String, String>,
     limit: usize,
+    knows_any_word: bool,
     seed: u64,
 }
 
@@ -65,6 +87,7 @@ impl Default for Setting {
             suffix: "",
             characters: BTreeMap::new(),
             limit: 77,
+            knows_any_word: false,
             seed: 7,
         }
     }
@@ -85,6 +108,7 @@ fn direct(text: &str, setting: &Setting) -> Result<(Narration, Direction), Error
             prompt.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).count() + 2
         },
         token_limit: setting.limit,
+        knows_any_word: setting.knows_any_word,
         seed: Seed(setting.seed),
     })?;
     Ok((narration, direction))
@@ -317,4 +341,22 @@ fn every_style_and_voice_preset_reads() {
         Ok(voice.name)
     });
     assert!(styles >= 8 && voices >= 25, "{styles} styles, {voices} voices");
+}
+
+/// Every scene of every script, one line each: to be read by eye when the lists of words change.
+#[test]
+fn scenes_show_what_is_said_or_what_follows_from_it() {
+    let mut board = String::new();
+    for name in SCRIPTS {
+        for (knows_any_word, mark) in [(false, '='), (true, '+')] {
+            let setting = Setting { knows_any_word, ..Setting::default() };
+            let (_, direction) = direct(&script(name), &setting).unwrap();
+            for scene in &direction.scenes {
+                let prompt = scene.prompt.replace("cinematic film still, ", "");
+                board.push_str(&format!("{name} {mark} [{}] {} <- {}\n", scene.subject, prompt, scene.text));
+            }
+            assert_eq!(direction.notes, [], "{name}");
+        }
+    }
+    fs::write(std::env::temp_dir().join("shortform-storyboards.txt"), board).unwrap();
 }

@@ -43,15 +43,27 @@ fn words_are_found_in_voices_that_the_aligner_does_not_use() {
     let mut all = Vec::new();
     for (language, voice, text) in SENTENCES {
         let tokens = tokens(text, language);
-        for (variant, pitch, speed) in
-            [(Some("f2"), 60, 165), (Some("m3"), 35, 140), (Some("f5"), 70, 210), (Some("croak"), 50, 180), (None, 20, 120)]
-        {
-            let known = espeak(voice, variant, pitch, speed).speak(&Utterance { tokens: &tokens, rate: 1.0 }).unwrap();
+        for (variant, pitch, speed) in [
+            (Some("f2"), 60, 165),
+            (Some("m3"), 35, 140),
+            (Some("f5"), 70, 210),
+            (Some("croak"), 50, 180),
+            (None, 20, 120),
+        ] {
+            let known = espeak(voice, variant, pitch, speed)
+                .speak(&Utterance { tokens: &tokens, rate: 1.0 })
+                .unwrap();
             let found = Align::new(language).unwrap().words(&tokens, &known.samples).unwrap();
-            assert!(found.iter().all(|word| word.quality == TimingQuality::Aligned && word.start <= word.end));
+            assert!(
+                found.iter().all(|word| word.quality == TimingQuality::Aligned && word.start <= word.end)
+            );
             assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
             let errors = errors(&found, &known.words, known.samples.rate);
-            println!("{language} {variant:?} {speed}: mean {:.1} ms, 95 % {:.1} ms", mean(&errors), percentile(&errors, 0.95));
+            println!(
+                "{language} {variant:?} {speed}: mean {:.1} ms, 95 % {:.1} ms",
+                mean(&errors),
+                percentile(&errors, 0.95)
+            );
             all.extend(errors);
         }
     }
@@ -101,4 +113,41 @@ fn silence_holds_no_words() {
     let nothing: Vec<Token> = Vec::new();
     let tone = Samples::mono(8_000, (0..8_000).map(|i| (i as f32 * 0.3).sin()).collect());
     assert_eq!(Align::new("en-US").unwrap().words(&nothing, &tone).unwrap(), []);
+}
+
+/// Two voices of Festival (a diphone voice and a statistical one, made of recordings of a man and a woman),
+/// with the times that Festival itself gives to its words.
+#[cfg(feature = "video")]
+#[test]
+fn words_are_found_in_voices_of_another_engine() {
+    #[derive(serde::Deserialize)]
+    struct Spoken {
+        file: String,
+        text: String,
+        words: Vec<(String, f64, f64)>,
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/voices/festival");
+    let all: Vec<Spoken> =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("words.json")).unwrap()).unwrap();
+    let mut errors: Vec<f64> = Vec::new();
+    for spoken in all {
+        let samples = shortform::media::sound(&folder.join(&spoken.file)).unwrap();
+        let tokens = tokens(&spoken.text, "en-US");
+        let found = Align::new("en-US").unwrap().words(&tokens, &samples).unwrap();
+        assert_eq!(found.len(), spoken.words.len(), "{}", spoken.text);
+        let milliseconds =
+            |sample: usize, seconds: f64| (sample as f64 / f64::from(samples.rate) - seconds).abs() * 1e3;
+        let own: Vec<f64> = found
+            .iter()
+            .zip(&spoken.words)
+            .flat_map(|(found, (_, start, end))| {
+                [milliseconds(found.start, *start), milliseconds(found.end, *end)]
+            })
+            .collect();
+        println!("{}: mean {:.1} ms, 95 % {:.1} ms", spoken.file, mean(&own), percentile(&own, 0.95));
+        errors.extend(own);
+    }
+    let (mean, most) = (mean(&errors), percentile(&errors, 0.95));
+    println!("Festival: {} edges, mean {mean:.1} ms, 95 % {most:.1} ms", errors.len());
+    assert!(mean <= 30.0 && most <= 80.0, "mean {mean:.1} ms, 95 % {most:.1} ms");
 }

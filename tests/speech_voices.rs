@@ -216,7 +216,11 @@ fn damaged_voices_say_what_is_wrong() {
     };
     assert!(told(open().unwrap_err()).contains("two files"));
     let config = std::fs::read_to_string(fixture("piper.onnx.json")).unwrap();
-    std::fs::write(folder.path().join("v.onnx.json"), config.replace("\"espeak\", \"num", "\"pinyin\", \"num")).unwrap();
+    std::fs::write(
+        folder.path().join("v.onnx.json"),
+        config.replace("\"espeak\", \"num", "\"pinyin\", \"num"),
+    )
+    .unwrap();
     assert!(told(open().unwrap_err()).contains("pinyin"));
     std::fs::write(folder.path().join("v.onnx.json"), &config).unwrap();
     assert!(told(open().unwrap_err()).contains("no ONNX file"));

@@ -29,6 +29,6 @@ pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, DirectorEngine, ImageSize, Images, Llm, Memory, Narration, Pipeline, Remote, Scenes, Server, Timeline,
-    Upscale, UpscaleEngine, Video, VoiceEngine,
+    Budget, Captions, DirectorEngine, ImageSize, Images, Llm, Memory, Narration, Pipeline, Remote, Scenes,
+    Server, Timeline, Upscale, UpscaleEngine, Video, VoiceEngine,
 };

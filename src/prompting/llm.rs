@@ -94,7 +94,9 @@ impl Llm {
             Err(faults) => faults,
         };
         messages.push(json!({ "role": "assistant", "content": first }));
-        let again = format!("This cannot be filmed: {faults}. Answer again with the whole storyboard as JSON, mended.");
+        let again = format!(
+            "This cannot be filmed: {faults}. Answer again with the whole storyboard as JSON, mended."
+        );
         messages.push(json!({ "role": "user", "content": again }));
         read(&self.answer(&messages)?, brief).map_err(|reason| Error::Answer { reason })
     }
@@ -111,8 +113,8 @@ impl Llm {
             },
         });
         let content = |answer: &Answer| {
-            let completion: Completion =
-                serde_json::from_slice(&answer.bytes).map_err(|error| format!("no chat completion: {error}"))?;
+            let completion: Completion = serde_json::from_slice(&answer.bytes)
+                .map_err(|error| format!("no chat completion: {error}"))?;
             let content = completion.choices.into_iter().next().and_then(|choice| choice.message.content);
             content.filter(|text| !text.trim().is_empty()).ok_or_else(|| "no text in it".to_owned())
         };
@@ -142,7 +144,8 @@ pub fn instructions(brief: &Brief<'_>) -> String {
     );
     if !brief.characters.is_empty() {
         text.push_str("\nThese people are described already; use their names: ");
-        let people: Vec<String> = brief.characters.iter().map(|(name, look)| format!("{name} ({look})")).collect();
+        let people: Vec<String> =
+            brief.characters.iter().map(|(name, look)| format!("{name} ({look})")).collect();
         text.push_str(&people.join("; "));
     }
     text
@@ -187,27 +190,43 @@ fn schema() -> Value {
 
 /// The storyboard in an answer, or everything that is wrong with it.
 fn read(answer: &str, brief: &Brief<'_>) -> Result<Storyboard, String> {
-    let told: Told = serde_json::from_str(json_of(answer)).map_err(|error| format!("it is not the JSON asked for: {error}"))?;
+    let told: Told = serde_json::from_str(json_of(answer))
+        .map_err(|error| format!("it is not the JSON asked for: {error}"))?;
     let sentences = brief.script.beats.len();
     let mut faults = Vec::new();
     let mut next = 1;
     for (index, scene) in told.scenes.iter().enumerate() {
         if scene.first_sentence != next {
-            faults.push(format!("scene {} begins with sentence {} instead of {next}", index + 1, scene.first_sentence));
+            faults.push(format!(
+                "scene {} begins with sentence {} instead of {next}",
+                index + 1,
+                scene.first_sentence
+            ));
         }
         if scene.last_sentence < scene.first_sentence || scene.last_sentence > sentences {
-            faults.push(format!("scene {} ends with sentence {} of {sentences}", index + 1, scene.last_sentence));
+            faults.push(format!(
+                "scene {} ends with sentence {} of {sentences}",
+                index + 1,
+                scene.last_sentence
+            ));
         }
         next = scene.last_sentence + 1;
         for name in &scene.characters {
-            let known = told.characters.iter().any(|person| person.name == *name) || brief.characters.contains_key(name);
+            let known = told.characters.iter().any(|person| person.name == *name)
+                || brief.characters.contains_key(name);
             if !known {
-                faults.push(format!("scene {} shows `{name}`, who is not described under characters", index + 1));
+                faults.push(format!(
+                    "scene {} shows `{name}`, who is not described under characters",
+                    index + 1
+                ));
             }
         }
     }
     if next != sentences + 1 && faults.is_empty() {
-        faults.push(format!("it ends with sentence {}, and the script has {sentences}", next.saturating_sub(1)));
+        faults.push(format!(
+            "it ends with sentence {}, and the script has {sentences}",
+            next.saturating_sub(1)
+        ));
     }
     for (before, after) in told.scenes.iter().zip(told.scenes.iter().skip(1)) {
         if before.subject.trim().eq_ignore_ascii_case(after.subject.trim()) {
@@ -229,7 +248,11 @@ fn read(answer: &str, brief: &Brief<'_>) -> Result<Storyboard, String> {
         title: said(&told.title),
         description: said(&told.description),
         hashtags: hashtags(&told.hashtags),
-        characters: told.characters.into_iter().map(|person| (person.name, one_line(&person.description))).collect(),
+        characters: told
+            .characters
+            .into_iter()
+            .map(|person| (person.name, one_line(&person.description)))
+            .collect(),
         scenes: told.scenes.into_iter().map(scene).collect(),
     };
     faults.extend(board.faults(brief.script));

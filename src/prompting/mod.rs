@@ -10,6 +10,7 @@ mod director;
 mod error;
 mod lexicon;
 mod llm;
+mod named;
 mod prompt;
 mod reading;
 mod rules;

@@ -180,14 +180,21 @@ impl Storyboard {
             let name = format!("scene {}", index + 1);
             let place = (scene.sentence, scene.word);
             if index == 0 && place != (1, 1) {
-                faults.push(format!("{name} begins with sentence {}: the first scene begins with sentence 1", scene.sentence));
+                faults.push(format!(
+                    "{name} begins with sentence {}: the first scene begins with sentence 1",
+                    scene.sentence
+                ));
             } else if scene.sentence == 0 || scene.sentence > sentences || scene.word == 0 {
                 faults.push(format!("{name} begins with word {} of sentence {}: the script has sentences 1 to {sentences}, and words count from 1", scene.word, scene.sentence));
             } else if place <= before {
-                faults.push(format!("{name} begins with word {} of sentence {}, not after the scene before it", scene.word, scene.sentence));
+                faults.push(format!(
+                    "{name} begins with word {} of sentence {}, not after the scene before it",
+                    scene.word, scene.sentence
+                ));
             }
             before = before.max(place);
-            let blank = scene.subject.trim().is_empty() && scene.prompt.as_deref().unwrap_or_default().trim().is_empty();
+            let blank = scene.subject.trim().is_empty()
+                && scene.prompt.as_deref().unwrap_or_default().trim().is_empty();
             if blank {
                 faults.push(format!("{name} has neither `subject` nor `prompt`"));
             }
@@ -244,7 +251,8 @@ impl Storyboard {
             None => {
                 // What the script itself asks for with `[scene: ...]` is not the storyboard's to change.
                 let subject = stretch.directed.as_deref().unwrap_or(&scene.subject);
-                let people: Vec<&str> = scene.characters.iter().filter_map(|name| self.look(name, brief)).collect();
+                let people: Vec<&str> =
+                    scene.characters.iter().filter_map(|name| self.look(name, brief)).collect();
                 let mut parts = vec![(Weight::StylePrefix, brief.style.prompt_prefix.as_str())];
                 parts.push((Weight::Subject, subject));
                 parts.extend(people.iter().map(|description| (Weight::Character, *description)));
@@ -269,7 +277,10 @@ impl Storyboard {
             span: stretch.span,
             beats: stretch.beats,
             text: stretch.text,
-            subject: stretch.directed.filter(|_| scene.prompt.is_none()).unwrap_or_else(|| scene.subject.clone()),
+            subject: stretch
+                .directed
+                .filter(|_| scene.prompt.is_none())
+                .unwrap_or_else(|| scene.subject.clone()),
             prompt,
             negative_prompt: scene.negative_prompt.clone().unwrap_or_else(|| usual.to_owned()),
             seed: scene.seed.map_or_else(|| brief.seed.derive("scene", index as u64), Seed),
@@ -280,7 +291,9 @@ impl Storyboard {
     /// How somebody looks: the pipeline's word counts before the storyboard's.
     fn look<'a>(&'a self, name: &str, brief: &Brief<'a>) -> Option<&'a str> {
         let find = |list: &'a BTreeMap<String, String>| {
-            list.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, description)| description.as_str())
+            list.iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, description)| description.as_str())
         };
         find(brief.characters).or_else(|| find(&self.characters))
     }
@@ -289,8 +302,7 @@ impl Storyboard {
 /// The sentence and the word, from 0, that a scene begins with.
 fn begins(scene: &Scene, narration: &Narration) -> (usize, usize) {
     let spoken = narration.beats.iter().find(|spoken| spoken.beat == scene.beats.start);
-    let word = spoken.and_then(|spoken| {
-        spoken.words.iter().position(|word| word.span.start >= scene.span.start)
-    });
+    let word =
+        spoken.and_then(|spoken| spoken.words.iter().position(|word| word.span.start >= scene.span.start));
     (scene.beats.start, word.unwrap_or(0))
 }

@@ -78,7 +78,12 @@ pub(super) fn divided(
     let mut places: Vec<Place> = Vec::with_capacity(starts.len());
     for (index, (sentence, word)) in starts.iter().enumerate() {
         let missing = || Error::Storyboard {
-            reason: format!("scene {} begins with word {} of sentence {}, which has fewer words", index + 1, word + 1, sentence + 1),
+            reason: format!(
+                "scene {} begins with word {} of sentence {}, which has fewer words",
+                index + 1,
+                word + 1,
+                sentence + 1
+            ),
         };
         let beat = narration.beats.iter().position(|spoken| spoken.beat == *sentence).ok_or_else(missing)?;
         let spoken = &narration.beats[beat];
@@ -89,7 +94,8 @@ pub(super) fn divided(
         let time = if index == 0 { Time::ZERO } else { time };
         places.push(Place { time, beat, word: *word, cost: 0.0, forced: true });
     }
-    let end = Place { time: narration.duration, beat: narration.beats.len(), word: 0, cost: 0.0, forced: true };
+    let end =
+        Place { time: narration.duration, beat: narration.beats.len(), word: 0, cost: 0.0, forced: true };
     let ends = places.iter().skip(1).chain([&end]);
     Ok(places.iter().zip(ends).map(|(from, to)| stretch(script, narration, from, to)).collect())
 }

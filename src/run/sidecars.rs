@@ -12,7 +12,8 @@ pub fn description(job: &Job, product: &Product) -> Value {
     let pipeline = &job.pipeline;
     let directed = product.directed.as_ref();
     let written = |of: fn(&Directed) -> Option<String>| directed.and_then(of);
-    let title = pipeline.title.clone().or_else(|| job.script.title.clone()).or_else(|| written(|d| d.title.clone()));
+    let title =
+        pipeline.title.clone().or_else(|| job.script.title.clone()).or_else(|| written(|d| d.title.clone()));
     let description = written(|d| d.description.clone());
     let hashtags = match directed {
         Some(directed) if pipeline.hashtags.is_empty() => &directed.hashtags,

@@ -123,8 +123,11 @@ impl Service {
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, Error> {
         let setting = self.settings.setting;
-        let url = Url::parse(url)
-            .map_err(|error| Error::Address { setting, url: url.to_owned(), reason: error.to_string() })?;
+        let url = Url::parse(url).map_err(|error| Error::Address {
+            setting,
+            url: url.to_owned(),
+            reason: error.to_string(),
+        })?;
         let body = body.to_string();
         // The same question asked twice because its answer got lost is paid for once.
         let once = crate::digest::Digest::of(format!("{url} {body}").as_bytes()).to_string();
@@ -139,7 +142,8 @@ impl Service {
             attempts += 1;
             let answer = self.attempt(&url, &body, &once);
             let read = answer.and_then(|answer| {
-                read(&answer).map_err(|reason| Fault::Passing(format!("its answer was unusable ({reason})"), None))
+                read(&answer)
+                    .map_err(|reason| Fault::Passing(format!("its answer was unusable ({reason})"), None))
             });
             let (reason, wish) = match read {
                 Ok(value) => return Ok(value),

@@ -84,7 +84,9 @@ pub enum Error {
         seconds: u64,
     },
     /// The server does not do what it is asked.
-    #[error("{url} answers {status}{said}: check `{setting}.url`, `{setting}.model` and the voice's name there")]
+    #[error(
+        "{url} answers {status}{said}: check `{setting}.url`, `{setting}.model` and the voice's name there"
+    )]
     Rejected {
         /// The setting.
         setting: &'static str,
@@ -96,7 +98,9 @@ pub enum Error {
         said: String,
     },
     /// An answer that is not what was asked for.
-    #[error("{url} answers with something unexpected: {reason}; check that `{setting}.url` is the server's API")]
+    #[error(
+        "{url} answers with something unexpected: {reason}; check that `{setting}.url` is the server's API"
+    )]
     Answer {
         /// The setting.
         setting: &'static str,

@@ -59,7 +59,10 @@ impl Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("setting", &self.setting).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("setting", &self.setting)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,7 +72,8 @@ pub struct Secret(pub(super) String);
 
 impl Secret {
     fn of(setting: &'static str, variable: &str) -> Result<Self, Error> {
-        let held = std::env::var(variable).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+        let held =
+            std::env::var(variable).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         held.map(Self).ok_or_else(|| Error::NoKey { setting, variable: variable.to_owned() })
     }
 }

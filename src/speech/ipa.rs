@@ -4,14 +4,75 @@
 
 /// The symbols that are known, and espeak-ng's mnemonics for them; the longest first where one begins another.
 const SYMBOLS: &[(&str, &str)] = &[
-    ("t͡ʃ", "tS"), ("d͡ʒ", "dZ"), ("tʃ", "tS"), ("dʒ", "dZ"), ("ʧ", "tS"), ("ʤ", "dZ"), ("aɪ", "aI"), ("aʊ", "aU"),
-    ("eɪ", "eI"), ("oʊ", "oU"), ("əʊ", "oU"), ("ɔɪ", "OI"), ("ɑː", "A:"), ("iː", "i:"), ("uː", "u:"), ("ɔː", "O:"),
-    ("ɜː", "3:"), ("ɝ", "3:"), ("ɚ", "3"), ("ˈ", "'"), ("ˌ", ","), ("ː", ":"), ("p", "p"), ("b", "b"), ("t", "t"),
-    ("d", "d"), ("k", "k"), ("ɡ", "g"), ("g", "g"), ("f", "f"), ("v", "v"), ("θ", "T"), ("ð", "D"), ("s", "s"),
-    ("z", "z"), ("ʃ", "S"), ("ʒ", "Z"), ("h", "h"), ("m", "m"), ("n", "n"), ("ŋ", "N"), ("l", "l"), ("ɹ", "r"),
-    ("r", "r"), ("ɾ", "t"), ("j", "j"), ("w", "w"), ("x", "x"), ("ç", "C"), ("ʔ", "?"), ("i", "i"), ("ɪ", "I"),
-    ("e", "e"), ("ɛ", "E"), ("æ", "a"), ("a", "a"), ("ɑ", "A:"), ("ɒ", "0"), ("ɔ", "O"), ("o", "oU"), ("ʊ", "U"),
-    ("u", "u:"), ("ʌ", "V"), ("ə", "@"), ("ɐ", "a#"), ("ᵻ", "I2"), ("y", "y"), ("ø", "Y"), ("œ", "W"),
+    ("t͡ʃ", "tS"),
+    ("d͡ʒ", "dZ"),
+    ("tʃ", "tS"),
+    ("dʒ", "dZ"),
+    ("ʧ", "tS"),
+    ("ʤ", "dZ"),
+    ("aɪ", "aI"),
+    ("aʊ", "aU"),
+    ("eɪ", "eI"),
+    ("oʊ", "oU"),
+    ("əʊ", "oU"),
+    ("ɔɪ", "OI"),
+    ("ɑː", "A:"),
+    ("iː", "i:"),
+    ("uː", "u:"),
+    ("ɔː", "O:"),
+    ("ɜː", "3:"),
+    ("ɝ", "3:"),
+    ("ɚ", "3"),
+    ("ˈ", "'"),
+    ("ˌ", ","),
+    ("ː", ":"),
+    ("p", "p"),
+    ("b", "b"),
+    ("t", "t"),
+    ("d", "d"),
+    ("k", "k"),
+    ("ɡ", "g"),
+    ("g", "g"),
+    ("f", "f"),
+    ("v", "v"),
+    ("θ", "T"),
+    ("ð", "D"),
+    ("s", "s"),
+    ("z", "z"),
+    ("ʃ", "S"),
+    ("ʒ", "Z"),
+    ("h", "h"),
+    ("m", "m"),
+    ("n", "n"),
+    ("ŋ", "N"),
+    ("l", "l"),
+    ("ɹ", "r"),
+    ("r", "r"),
+    ("ɾ", "t"),
+    ("j", "j"),
+    ("w", "w"),
+    ("x", "x"),
+    ("ç", "C"),
+    ("ʔ", "?"),
+    ("i", "i"),
+    ("ɪ", "I"),
+    ("e", "e"),
+    ("ɛ", "E"),
+    ("æ", "a"),
+    ("a", "a"),
+    ("ɑ", "A:"),
+    ("ɒ", "0"),
+    ("ɔ", "O"),
+    ("o", "oU"),
+    ("ʊ", "U"),
+    ("u", "u:"),
+    ("ʌ", "V"),
+    ("ə", "@"),
+    ("ɐ", "a#"),
+    ("ᵻ", "I2"),
+    ("y", "y"),
+    ("ø", "Y"),
+    ("œ", "W"),
 ];
 
 /// What stands for the IPA text in what is spoken.
@@ -23,8 +84,10 @@ pub(super) fn respelled(ipa: &str) -> Result<String, String> {
     mnemonics(bare)?;
     // A word that nothing is stressed in sounds swallowed.
     let stressed = bare.contains(['ˈ', 'ˌ']);
-    let spoken: Vec<String> =
-        bare.split_whitespace().map(|word| format!("[[{}{word}]]", if stressed { "" } else { "ˈ" })).collect();
+    let spoken: Vec<String> = bare
+        .split_whitespace()
+        .map(|word| format!("[[{}{word}]]", if stressed { "" } else { "ˈ" }))
+        .collect();
     if spoken.is_empty() { Err(String::from(" ")) } else { Ok(spoken.join(" ")) }
 }
 

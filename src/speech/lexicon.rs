@@ -64,14 +64,15 @@ impl Lexicon {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        let entries: BTreeMap<String, Entry> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        let entries: BTreeMap<String, Entry> =
+            serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         let mut read = Vec::with_capacity(entries.len());
         for (word, entry) in entries {
             let said = match entry {
                 Entry::Say(said) | Entry::Full(Full { say: Some(said), ipa: None }) => said,
-                Entry::Full(Full { say: None, ipa: Some(ipa) }) => {
-                    respelled(&ipa).map_err(|symbol| format!("`{word}`: `{symbol}` is no symbol of the IPA that is known here"))?
-                }
+                Entry::Full(Full { say: None, ipa: Some(ipa) }) => respelled(&ipa).map_err(|symbol| {
+                    format!("`{word}`: `{symbol}` is no symbol of the IPA that is known here")
+                })?,
                 Entry::Full(_) => {
                     return Err(format!("`{word}` needs one of `say` (as it would be written) and `ipa`"));
                 }
@@ -124,7 +125,11 @@ fn matches(words: &[String], tokens: &[Token]) -> bool {
         && words.iter().zip(tokens).all(|(word, token)| {
             let shown = token.text.trim_matches(|c: char| !c.is_alphanumeric() && !"+#&$%@".contains(c));
             let same = |shown: &str| {
-                if word.chars().any(char::is_uppercase) { shown == word } else { shown.to_lowercase() == *word }
+                if word.chars().any(char::is_uppercase) {
+                    shown == word
+                } else {
+                    shown.to_lowercase() == *word
+                }
             };
             same(shown)
         })
@@ -147,7 +152,10 @@ mod tests {
         assert_eq!(spoken(lexicon, "a gif"), ["a", "gif"]);
         assert_eq!(spoken(lexicon, "The SQL server."), ["The", "sequel", "server."]);
         assert_eq!(spoken(lexicon, "It cost $5M."), ["It", "cost", "five million bucks."]);
-        assert_eq!(spoken("", "It cost $5M."), tokens("It cost $5M.", "en-US").into_iter().map(|t| t.spoken).collect::<Vec<_>>());
+        assert_eq!(
+            spoken("", "It cost $5M."),
+            tokens("It cost $5M.", "en-US").into_iter().map(|t| t.spoken).collect::<Vec<_>>()
+        );
     }
 
     #[test]

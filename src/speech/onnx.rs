@@ -57,7 +57,8 @@ fn open(path: &Path, patched: &Patched) -> Result<Session, Error> {
     let Some(bytes) = &patched.bytes else {
         return Session::open(path, &Options::default()).map_err(|error| failed(path, &error));
     };
-    let unwritable = |error: std::io::Error| Error::Model { path: path.to_owned(), reason: error.to_string() };
+    let unwritable =
+        |error: std::io::Error| Error::Model { path: path.to_owned(), reason: error.to_string() };
     let mut copy = tempfile::Builder::new().suffix(".onnx").tempfile().map_err(unwritable)?;
     copy.write_all(bytes).map_err(unwritable)?;
     // Once loaded, the copy is needed no more.
@@ -145,8 +146,12 @@ fn patch(model: &[u8], expose: Option<&str>) -> Option<Patched> {
             let operator = text(NODE_OPERATOR).unwrap_or_default();
             if operator.starts_with(b"Random") {
                 seeds += 1;
-                let mut seeded: Vec<u8> =
-                    node.iter().filter(|(.., held)| !held.starts_with(b"\x0a\x04seed")).flat_map(|f| f.1).copied().collect();
+                let mut seeded: Vec<u8> = node
+                    .iter()
+                    .filter(|(.., held)| !held.starts_with(b"\x0a\x04seed"))
+                    .flat_map(|f| f.1)
+                    .copied()
+                    .collect();
                 // An attribute's name (1), float (2) and type (20), which is float (1).
                 let mut attribute = b"\x0a\x04seed\x15".to_vec();
                 attribute.extend((seeds as f32).to_le_bytes());

@@ -105,7 +105,15 @@ pub(super) fn owners(whole: &[char], alone: &[(char, usize)]) -> Vec<usize> {
     const GAP: f32 = 1.0;
     let columns = alone.len() + 1;
     let mut costs = vec![0.0f32; (whole.len() + 1) * columns];
-    let same = |a: char, b: char| if a == b { 0.0 } else if kind(a) == kind(b) { 0.8 } else { 1.9 };
+    let same = |a: char, b: char| {
+        if a == b {
+            0.0
+        } else if kind(a) == kind(b) {
+            0.8
+        } else {
+            1.9
+        }
+    };
     for column in 1..columns {
         costs[column] = column as f32 * GAP;
     }

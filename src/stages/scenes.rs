@@ -106,6 +106,8 @@ fn brief<'a>(
         characters: &settings.characters,
         token_count,
         token_limit,
+        // The lists of subjects are what pocket was taught.
+        knows_any_word: !std::path::Path::new(&pipeline.images.model).ends_with("pocket"),
         seed: pipeline.seed,
     }
 }
@@ -184,7 +186,9 @@ fn language_model(
             }
         }
         // What the user can mend at once is not covered up.
-        Err(error) if matches!(error.kind, Kind::Cancelled | Kind::Invalid | Kind::Missing) => return Err(error),
+        Err(error) if matches!(error.kind, Kind::Cancelled | Kind::Invalid | Kind::Missing) => {
+            return Err(error);
+        }
         Err(error) => (error.to_string(), Storyboard::default()),
     };
     ctx.warn(format!("the rules direct instead of the language model: {reason}"));

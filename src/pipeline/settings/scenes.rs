@@ -40,12 +40,7 @@ impl Llm {
         let price_in = fields.get("price_in", &number(0.0..=1e6));
         let price_out = fields.get("price_out", &number(0.0..=1e6));
         let temperature = fields.get("temperature", &number(0.0..=2.0));
-        Some(Self {
-            server: server?,
-            price_in: price_in?,
-            price_out: price_out?,
-            temperature: temperature?,
-        })
+        Some(Self { server: server?, price_in: price_in?, price_out: price_out?, temperature: temperature? })
     }
 }
 

@@ -103,7 +103,8 @@ impl Pipeline {
         self.narration.recording = self.narration.recording.take().or_else(recording);
         self.scenes.file = self.scenes.file.take().or_else(|| beside("scenes.yaml"));
         let lexicon = script.with_file_name("lexicon.yaml");
-        self.narration.lexicon = self.narration.lexicon.take().or_else(|| lexicon.is_file().then_some(lexicon));
+        self.narration.lexicon =
+            self.narration.lexicon.take().or_else(|| lexicon.is_file().then_some(lexicon));
     }
 
     /// Forbids every server.

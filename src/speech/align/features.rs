@@ -13,6 +13,8 @@ const CEPSTRA: usize = 12;
 pub(super) const WIDTH: usize = 2 * CEPSTRA + 2;
 /// A frame this far below the loudest is silent (dB).
 const SILENCE_DB: f32 = -38.0;
+/// What is quieter is silent beside anything (dB of full scale).
+const NOTHING_DB: f32 = -75.0;
 const LOWEST_HERTZ: f64 = 100.0;
 const HIGHEST_HERTZ: f64 = 7_000.0;
 
@@ -44,7 +46,8 @@ impl Frames {
         for frame in 0..count {
             let middle = ((frame as f64 + 0.5) * HOP * rate) as isize;
             let start = middle - window as isize / 2;
-            let sample = |at: isize| usize::try_from(at).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0.0);
+            let sample =
+                |at: isize| usize::try_from(at).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0.0);
             let mut power = 0.0;
             input.fill(0.0);
             for i in 0..window {
@@ -60,14 +63,16 @@ impl Frames {
             let energies: Vec<f32> = filters
                 .iter()
                 .map(|filter| {
-                    let sum: f32 = filter.iter().map(|(bin, weight)| weight * spectrum[*bin].norm_sqr()).sum();
+                    let sum: f32 =
+                        filter.iter().map(|(bin, weight)| weight * spectrum[*bin].norm_sqr()).sum();
                     (sum + 1e-9).ln()
                 })
                 .collect();
             cepstra.push(cosine(&energies));
         }
         let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
-        let silent: Vec<bool> = levels.iter().map(|level| *level < loudest + SILENCE_DB).collect();
+        let quietest = (loudest + SILENCE_DB).max(NOTHING_DB);
+        let silent: Vec<bool> = levels.iter().map(|level| *level < quietest).collect();
         normalize(&mut cepstra, &silent);
         let level = |at: usize| ((levels[at] - loudest).max(-50.0) + 25.0) / 12.0;
         let slope = |at: usize, value: &dyn Fn(usize) -> f32| {
@@ -81,7 +86,7 @@ impl Frames {
                 row[CEPSTRA + c] = 0.7 * slope(at, &|at| cepstra[at][c]);
             }
             row[2 * CEPSTRA] = 1.5 * level(at);
-            row[2 * CEPSTRA + 1] = 1.5 * slope(at, &level);
+            row[2 * CEPSTRA + 1] = 2.5 * slope(at, &level);
             row
         };
         Self { rows: (0..count).map(row).collect(), silent }
@@ -140,7 +145,7 @@ fn normalize(cepstra: &mut [[f32; CEPSTRA]], silent: &[bool]) {
         let mean = sounding.iter().sum::<f32>() / count;
         let deviation = (sounding.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count).sqrt().max(1e-3);
         // Higher cepstra tell less of the phoneme and more of the speaker.
-        let weight = 1.0 / (1.0 + 0.08 * c as f32);
+        let weight = 1.0 / (1.0 + 0.15 * c as f32);
         for row in cepstra.iter_mut() {
             row[c] = ((row[c] - mean) / deviation * weight).clamp(-3.0, 3.0);
         }

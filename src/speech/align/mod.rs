@@ -4,6 +4,7 @@
 //! the sound, frame by frame, and carries each word's edges across. No model, no download; how far
 //! off it is is measured in `tests/speech.rs` on voices that know their own times.
 
+mod edges;
 mod features;
 mod warp;
 mod words;

@@ -8,9 +8,9 @@ const COARSE: usize = 4;
 /// How far from the coarse path the fine one may go, in frames.
 const BAND: usize = 60;
 /// What it costs to hold one sound still while the other goes on, beside the difference of the two.
-const HOLD: f32 = 0.55;
+const HOLD: f32 = 0.2;
 /// The same while the other is silent: pauses differ from speaker to speaker.
-const PAUSE: f32 = 0.35;
+const PAUSE: f32 = 0.5;
 
 /// For each frame of `reference` the first and the last frame of `sound` that it is laid over.
 pub(super) fn warp(reference: &Frames, sound: &Frames) -> Vec<(usize, usize)> {
@@ -59,7 +59,11 @@ fn path(reference: &Frames, sound: &Frames, band: impl Fn(usize) -> (usize, usiz
         for column in from..=to {
             let here = distance(&reference.rows[row], &sound.rows[column]);
             let above = |column: usize| {
-                column.checked_sub(before_from).and_then(|at| before.get(at)).copied().unwrap_or(f32::INFINITY)
+                column
+                    .checked_sub(before_from)
+                    .and_then(|at| before.get(at))
+                    .copied()
+                    .unwrap_or(f32::INFINITY)
             };
             let hold = |silent: bool| if silent { PAUSE } else { here + HOLD };
             let (mut cost, mut step) = match (row, column) {

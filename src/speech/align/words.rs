@@ -2,6 +2,7 @@
 
 use super::{
     super::{Error, Espeak, Speech, SpokenWord, Token, Utterance, Voice, voice_of_language},
+    edges::settle,
     features::{Frames, HOP},
     warp::warp,
 };
@@ -25,7 +26,13 @@ impl Align {
     pub fn new(language: &str) -> Result<Self, Error> {
         let voice = voice_of_language(language)?;
         Ok(Self {
-            reference: EspeakVoice { voice, variant: None, pitch: 50, range: 50, words_per_minute: WORDS_A_MINUTE },
+            reference: EspeakVoice {
+                voice,
+                variant: None,
+                pitch: 50,
+                range: 50,
+                words_per_minute: WORDS_A_MINUTE,
+            },
         })
     }
 
@@ -51,44 +58,54 @@ impl Align {
         let (from, to) = (from.start, to.end.max(from.start + 1));
         let rate = f64::from(reference.samples.rate);
         let spoken = Frames::of(&reference.samples.channels[0][from..to], reference.samples.rate);
-        let heard = Frames { rows: sound.rows[first..=last].to_vec(), silent: sound.silent[first..=last].to_vec() };
+        let heard =
+            Frames { rows: sound.rows[first..=last].to_vec(), silent: sound.silent[first..=last].to_vec() };
         let laid = warp(&spoken, &heard);
-        // The time in the sound at which a moment of the reference is heard.
-        let time = |sample: usize| {
-            let frame = (sample - from) as f64 / rate / HOP;
+        // The frame of the sound, with its part, in which a moment of the reference is heard.
+        let frame = |sample: usize| {
+            let row = ((sample.saturating_sub(from)) as f64 / rate / HOP - 0.5).max(0.0);
             let at = |row: usize| {
                 let (first, last) = laid[row.min(laid.len() - 1)];
                 (first + last) as f64 / 2.0 + 0.5
             };
-            let row = (frame - 0.5).max(0.0);
             let (lower, share) = (row as usize, row.fract());
-            let mapped = at(lower) * (1.0 - share) + at(lower + 1) * share;
-            ((first as f64 + mapped) * HOP * f64::from(samples.rate)) as usize
+            first as f64 + at(lower) * (1.0 - share) + at(lower + 1) * share
         };
-        let mut words: Vec<SpokenWord> = Vec::with_capacity(reference.words.len());
-        let mut earliest = 0;
+        let mut spans: Vec<(f64, f64)> = Vec::with_capacity(reference.words.len());
+        let mut earliest = 0.0;
         for word in &reference.words {
-            let start = time(word.start).clamp(earliest, mono.len());
-            let end = time(word.end.min(to)).clamp(start, mono.len());
+            let start = frame(word.start).max(earliest);
+            let end = frame(word.end.min(to)).max(start);
             earliest = end;
-            words.push(SpokenWord { token: word.token, start, end, quality: TimingQuality::Aligned });
+            spans.push((start, end));
         }
-        if let (Some(from), Some(to)) = (words.first().map(|w| w.start), words.last_mut()) {
-            to.end = to.end.max(((last + 1) as f64 * HOP * f64::from(samples.rate)) as usize).min(mono.len()).max(from);
+        if let Some(last_word) = spans.last_mut() {
+            last_word.1 = last_word.1.max((last + 1) as f64);
         }
-        settle(&mut words, &sound.silent, samples.rate);
+        settle(&mut spans, &sound.silent);
+        let sample = |frame: f64| ((frame * HOP * f64::from(samples.rate)).round() as usize).min(mono.len());
+        let words = reference.words.iter().zip(spans).map(|(word, (start, end))| SpokenWord {
+            token: word.token,
+            start: sample(start),
+            end: sample(end.max(start)),
+            quality: TimingQuality::Aligned,
+        });
+        let words: Vec<SpokenWord> = words.collect();
         Ok(words)
     }
 
     fn speak(&self, tokens: &[Token], words_per_minute: f64) -> Result<Speech, Error> {
-        let voice = EspeakVoice { words_per_minute: words_per_minute.round() as u16, ..self.reference.clone() };
+        let voice =
+            EspeakVoice { words_per_minute: words_per_minute.round() as u16, ..self.reference.clone() };
         Espeak::open(&voice)?.speak(&Utterance { tokens, rate: 1.0 })
     }
 }
 
 fn mono(samples: &Samples) -> Vec<f32> {
     let count = samples.channels.len().max(1) as f32;
-    (0..samples.len()).map(|at| samples.channels.iter().map(|channel| channel[at]).sum::<f32>() / count).collect()
+    (0..samples.len())
+        .map(|at| samples.channels.iter().map(|channel| channel[at]).sum::<f32>() / count)
+        .collect()
 }
 
 /// The first and the last frame that sound.
@@ -100,22 +117,4 @@ fn voiced_seconds(speech: &Speech) -> Option<f64> {
     let (first, last) = (speech.words.first()?, speech.words.last()?);
     let length = last.end.saturating_sub(first.start) as f64 / f64::from(speech.samples.rate);
     (length > 0.0).then_some(length)
-}
-
-/// Takes the silence off both ends of each word, and moves an edge that fell into a pause to where the
-/// pause ends.
-fn settle(words: &mut [SpokenWord], silent: &[bool], rate: u32) {
-    let frame = |sample: usize| (sample as f64 / f64::from(rate) / HOP) as usize;
-    let sample = |frame: usize| (frame as f64 * HOP * f64::from(rate)) as usize;
-    for word in words {
-        let (from, to) = (frame(word.start).min(silent.len()), frame(word.end).min(silent.len()));
-        let Some(inside) = silent.get(from..to) else { continue };
-        let Some((first, last)) = edges(inside) else { continue };
-        if first > 0 {
-            word.start = sample(from + first);
-        }
-        if last + 1 < inside.len() {
-            word.end = sample(from + last + 1).max(word.start);
-        }
-    }
 }

@@ -257,7 +257,8 @@ impl Libespeak {
     /// The clauses of a text in IPA, each with the part of the text that the library read for it;
     /// that part may hold the first letters of the next clause.
     pub(super) fn phonemes<'t>(&mut self, text: &'t str) -> Vec<(String, &'t str)> {
-        let bytes: Vec<u8> = text.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).chain([0]).collect();
+        let bytes: Vec<u8> =
+            text.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).chain([0]).collect();
         let first = bytes.as_ptr();
         let mut at: *const c_void = first.cast();
         let mut clauses = Vec::new();

@@ -109,10 +109,9 @@ mod tests {
     fn clauses_are_read_with_their_marks() {
         let clauses = Reader::open("en-us").unwrap().read("Hello, world. Why not");
         let found: Vec<_> = clauses.iter().map(|c| (c.ipa.as_str(), c.mark, c.ends_sentence)).collect();
-        assert_eq!(found, [
-            ("həlˈoʊ", Some(','), false),
-            ("wˈɜːld", Some('.'), true),
-            ("wˌaɪ nˈɑːt", None, true)
-        ]);
+        assert_eq!(
+            found,
+            [("həlˈoʊ", Some(','), false), ("wˈɜːld", Some('.'), true), ("wˌaɪ nˈɑːt", None, true)]
+        );
     }
 }

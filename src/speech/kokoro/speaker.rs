@@ -95,7 +95,8 @@ impl Kokoro {
             _ => Array1::from(vec![rate]).into(),
         };
         let style = self.styles.of_length(ids.len());
-        let answers = self.network.run(&[(tokens, padded.into()), ("style", style.into()), ("speed", speed)])?;
+        let answers =
+            self.network.run(&[(tokens, padded.into()), ("style", style.into()), ("speed", speed)])?;
         let mut sound: Option<Vec<f32>> = None;
         let mut frames: Option<Vec<f32>> = None;
         for (name, tensor) in answers {
@@ -131,14 +132,17 @@ impl Voice for Kokoro {
         let mut samples: Vec<f32> = Vec::new();
         let mut sounds = Some(Vec::new());
         for range in chunks(&symbols) {
-            let ids: Vec<i64> = symbols[range.clone()].iter().filter_map(|s| self.vocabulary.id(*s)).collect();
+            let ids: Vec<i64> =
+                symbols[range.clone()].iter().filter_map(|s| self.vocabulary.id(*s)).collect();
             let (sound, edges) = self.run(&ids, utterance.rate)?;
             match (&mut sounds, edges) {
                 (Some(sounds), Some(edges)) => {
                     let before = samples.len();
                     let heard = all[range].iter().enumerate().filter(|(_, phoneme)| phoneme.sounds());
                     // The first edge is that of the padding.
-                    sounds.extend(heard.map(|(at, p)| (p.token, before + edges[at + 1], before + edges[at + 2])));
+                    sounds.extend(
+                        heard.map(|(at, p)| (p.token, before + edges[at + 1], before + edges[at + 2])),
+                    );
                 }
                 _ => sounds = None,
             }

@@ -69,11 +69,13 @@ fn voice(folder: &Path, name: &str) -> Result<Array2<f32>, Error> {
     let mut known = Vec::new();
     for path in &files {
         let bytes = fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
-        let entries = entries(&bytes).ok_or_else(|| wrong(path, "it is no table of voices (NPZ, stored)".into()))?;
+        let entries =
+            entries(&bytes).ok_or_else(|| wrong(path, "it is no table of voices (NPZ, stored)".into()))?;
         for (entry, held) in entries {
             let entry = entry.strip_suffix(".npy").unwrap_or(&entry).to_owned();
             if entry == name {
-                let array = ArrayD::<f32>::read_npy(Cursor::new(held)).map_err(|error| wrong(path, error.to_string()))?;
+                let array = ArrayD::<f32>::read_npy(Cursor::new(held))
+                    .map_err(|error| wrong(path, error.to_string()))?;
                 return shaped(array.into_iter().collect())
                     .ok_or_else(|| wrong(path, format!("`{name}` is no table of rows of {WIDTH} numbers")));
             }
@@ -110,17 +112,22 @@ fn shaped(numbers: Vec<f32>) -> Option<Array2<f32>> {
 /// The files of an archive whose files are stored as they are: what NumPy's `savez` writes.
 fn entries(archive: &[u8]) -> Option<Vec<(String, &[u8])>> {
     let short = |at: usize| archive.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
-    let long = |at: usize| archive.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
-    let wide = |at: usize| archive.get(at..at + 8).and_then(|b| b.try_into().ok()).map(|b| u64::from_le_bytes(b) as usize);
+    let long =
+        |at: usize| archive.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+    let wide = |at: usize| {
+        archive.get(at..at + 8).and_then(|b| b.try_into().ok()).map(|b| u64::from_le_bytes(b) as usize)
+    };
     // The directory at the end knows the sizes; what stands before each file may not.
-    let end = (0..=archive.len().checked_sub(22)?).rev().find(|at| archive[*at..].starts_with(b"PK\x05\x06"))?;
+    let end =
+        (0..=archive.len().checked_sub(22)?).rev().find(|at| archive[*at..].starts_with(b"PK\x05\x06"))?;
     let (count, mut at) = (short(end + 10)?, long(end + 16)?);
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
         if archive.get(at..at + 4)? != b"PK\x01\x02" || short(at + 10)? != 0 {
             return None;
         }
-        let (mut size, name, extra, comment) = (long(at + 24)?, short(at + 28)?, short(at + 30)?, short(at + 32)?);
+        let (mut size, name, extra, comment) =
+            (long(at + 24)?, short(at + 28)?, short(at + 30)?, short(at + 32)?);
         let mut local = long(at + 42)?;
         // NumPy writes the sizes of 64-bit archives into the extra field.
         if extra >= 4 && short(at + 46 + name)? == 1 {

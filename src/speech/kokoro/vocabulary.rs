@@ -88,10 +88,23 @@ mod tests {
     fn ids_are_those_of_the_published_table() {
         let vocabulary = Vocabulary::standard();
         assert_eq!(vocabulary.0.len(), 114);
-        for (symbol, id) in
-            [(';', 1), ('I', 25), ('O', 31), ('T', 36), ('f', 48), ('æ', 72), ('ç', 78), ('ə', 83), ('ɲ', 114),
-             ('ø', 116), ('œ', 120), ('ʧ', 133), ('ː', 158), ('↘', 173), ('ᵻ', 177)]
-        {
+        for (symbol, id) in [
+            (';', 1),
+            ('I', 25),
+            ('O', 31),
+            ('T', 36),
+            ('f', 48),
+            ('æ', 72),
+            ('ç', 78),
+            ('ə', 83),
+            ('ɲ', 114),
+            ('ø', 116),
+            ('œ', 120),
+            ('ʧ', 133),
+            ('ː', 158),
+            ('↘', 173),
+            ('ᵻ', 177),
+        ] {
             assert_eq!(vocabulary.id(symbol), Some(id), "{symbol}");
         }
         assert_eq!(vocabulary.id('ж'), None);

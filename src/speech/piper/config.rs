@@ -81,8 +81,9 @@ impl PiperConfig {
         name.push(".json");
         let path = std::path::PathBuf::from(name);
         let wrong = |reason: String| Error::Model { path: path.clone(), reason };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| wrong(format!("{error}; a Piper voice is two files, NAME.onnx and NAME.onnx.json")))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            wrong(format!("{error}; a Piper voice is two files, NAME.onnx and NAME.onnx.json"))
+        })?;
         let config: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         if !matches!(config.phoneme_type.as_str(), "espeak" | "text") {
             return Err(wrong(format!(
@@ -122,7 +123,9 @@ impl PiperConfig {
         if self.num_speakers <= 1 {
             return match name {
                 None => Ok(None),
-                Some(name) => Err(format!("it has one speaker, and `{name}` is asked for: leave out `#{name}`")),
+                Some(name) => {
+                    Err(format!("it has one speaker, and `{name}` is asked for: leave out `#{name}`"))
+                }
             };
         }
         let Some(name) = name else { return Ok(Some(self.default_speaker_id.unwrap_or(0))) };

@@ -49,7 +49,15 @@ impl Piper {
         let digest = Digest::of_file(path).map_err(|error| wrong(error.to_string()))?;
         // Voices made before 2025 do not answer how long each phoneme is, but compute it.
         let network = Network::open(path, Some("Ceil"))?;
-        Ok(Self { path: path.to_owned(), config, network, speaker, digest, noise, language: language.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+            network,
+            speaker,
+            digest,
+            noise,
+            language: language.to_owned(),
+        })
     }
 
     /// The ids of a sentence's phonemes, for comparison with other programs.
@@ -84,11 +92,14 @@ impl Piper {
         inputs.retain(|(name, _)| self.network.session().input(name).is_some());
         let answers = self.network.run(&inputs)?;
         let mut answers = answers.into_iter();
-        let samples = answers.next().map(|(_, sound)| sound.into_f32().into_iter().collect()).unwrap_or_default();
+        let samples =
+            answers.next().map(|(_, sound)| sound.into_f32().into_iter().collect()).unwrap_or_default();
         let hop = self.config.hop();
         let lengths = answers
             .next()
-            .map(|(_, frames)| frames.into_f32().into_iter().map(|f| (f * hop as f32) as usize).collect::<Vec<_>>())
+            .map(|(_, frames)| {
+                frames.into_f32().into_iter().map(|f| (f * hop as f32) as usize).collect::<Vec<_>>()
+            })
             .filter(|lengths| lengths.len() == ids.len());
         Ok(Sentence { samples, lengths })
     }

@@ -34,9 +34,12 @@ pub(super) fn words(tokens: &[Token], stamps: &[Stamp], rate: u32, length: usize
             return None;
         }
         let each = (end - start) / letters.len().max(1) as f64;
-        heard.extend(letters.into_iter().enumerate().map(|(at, letter)| {
-            (letter, start + each * at as f64, start + each * (at + 1) as f64)
-        }));
+        heard.extend(
+            letters
+                .into_iter()
+                .enumerate()
+                .map(|(at, letter)| (letter, start + each * at as f64, start + each * (at + 1) as f64)),
+        );
     }
     let given: Vec<(char, usize)> = tokens
         .iter()
@@ -106,8 +109,14 @@ mod tests {
     fn rewritten_and_divided_words_find_their_tokens() {
         let tokens = tokens("It cost $5M, really.", "en-US");
         let stamps = [
-            stamp("It", 0.1, 0.2), stamp("cost", 0.2, 0.5), stamp("five", 0.5, 0.8), stamp("million", 0.8, 1.2),
-            stamp("dollars", 1.2, 1.6), stamp(",", 1.6, 1.7), stamp("really", 2.0, 2.4), stamp(".", 2.4, 2.5),
+            stamp("It", 0.1, 0.2),
+            stamp("cost", 0.2, 0.5),
+            stamp("five", 0.5, 0.8),
+            stamp("million", 0.8, 1.2),
+            stamp("dollars", 1.2, 1.6),
+            stamp(",", 1.6, 1.7),
+            stamp("really", 2.0, 2.4),
+            stamp(".", 2.4, 2.5),
         ];
         let words = words(&tokens, &stamps, 1_000, 3_000).unwrap();
         let times: Vec<(usize, usize)> = words.iter().map(|word| (word.start, word.end)).collect();

@@ -81,8 +81,8 @@ impl Remote {
     }
 
     fn captioned(&self, answer: &Answer) -> Result<(Samples, Captioned), String> {
-        let captioned: Captioned =
-            serde_json::from_slice(&answer.bytes).map_err(|error| format!("it is no captioned speech: {error}"))?;
+        let captioned: Captioned = serde_json::from_slice(&answer.bytes)
+            .map_err(|error| format!("it is no captioned speech: {error}"))?;
         let bytes = bytes_of(&captioned.audio).ok_or("its sound is not written in base 64")?;
         Ok((self.decode(&bytes)?, captioned))
     }

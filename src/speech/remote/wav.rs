@@ -14,10 +14,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(u32, Vec<f32>), String> {
         let (name, length) = (&bytes[at..at + 4], long(at + 4) as usize);
         let held = at + 8;
         if name == b"fmt " && held + 16 <= bytes.len() {
-            let kind = if short(held) == 0xfffe && held + 26 <= bytes.len() { short(held + 24) } else { short(held) };
-            format = Some((kind, usize::from(short(held + 2)), long(held + 4), usize::from(short(held + 14))));
+            let kind = if short(held) == 0xfffe && held + 26 <= bytes.len() {
+                short(held + 24)
+            } else {
+                short(held)
+            };
+            format =
+                Some((kind, usize::from(short(held + 2)), long(held + 4), usize::from(short(held + 14))));
         } else if name == b"data" {
-            let Some((kind, channels, rate, bits)) = format else { return Err("it has no format".to_owned()) };
+            let Some((kind, channels, rate, bits)) = format else {
+                return Err("it has no format".to_owned());
+            };
             let there = bytes.len() - held;
             // A stream writes 0 or all ones where its length would stand.
             let unknown = length == 0 || length >= 0x7fff_0000;

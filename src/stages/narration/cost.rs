@@ -33,7 +33,11 @@ pub(super) fn check(settings: &Settings, cues: &[Cue<'_>], ctx: &mut Context<'_>
             Err(Error::new(Kind::Invalid, "", message))
         }
         _ => {
-            ctx.note(if remote.price > 0.0 { what } else { format!("{characters} characters go to {}", remote.server.url) });
+            ctx.note(if remote.price > 0.0 {
+                what
+            } else {
+                format!("{characters} characters go to {}", remote.server.url)
+            });
             Ok(())
         }
     }

@@ -15,7 +15,8 @@ use crate::{
     pipeline::Narration as Settings,
     service,
     speech::{
-        self, Draft, Espeak, Kokoro, Piper, Remote, RemoteVoice, SpokenWord, Utterance, Voice, voice_of_language,
+        self, Draft, Espeak, Kokoro, Piper, Remote, RemoteVoice, SpokenWord, Utterance, Voice,
+        voice_of_language,
     },
     story::{EspeakVoice, SAMPLE_RATE, VoicePreset},
 };
@@ -103,10 +104,12 @@ fn open(cue: &Cue<'_>, settings: &Settings, ctx: &mut Context<'_>) -> Result<Box
     Ok(match &cue.source {
         Source::Draft => Box::new(Draft),
         Source::Espeak => Box::new(espeak(cue, ctx)?),
-        Source::Piper { path, speaker, .. } => Box::new(
-            Piper::open(path, speaker.as_deref(), settings.variation, cue.language).map_err(place)?,
-        ),
-        Source::Kokoro { path, voice, .. } => Box::new(Kokoro::open(path, voice, cue.language).map_err(place)?),
+        Source::Piper { path, speaker, .. } => {
+            Box::new(Piper::open(path, speaker.as_deref(), settings.variation, cue.language).map_err(place)?)
+        }
+        Source::Kokoro { path, voice, .. } => {
+            Box::new(Kokoro::open(path, voice, cue.language).map_err(place)?)
+        }
         Source::Remote { voice } => {
             let remote = &settings.remote;
             let server = &remote.server;

@@ -59,16 +59,21 @@ impl Source {
                     Some((name, speaker)) => (name, Some(speaker.to_owned())),
                     None => (name, None),
                 };
-                let path = network(&catalog, name, "piper").map_err(|help| missing("Piper voice", name, &help, &catalog))?;
+                let path = network(&catalog, name, "piper")
+                    .map_err(|help| missing("Piper voice", name, &help, &catalog))?;
                 let digest = digest(&path, &[path.with_extension("onnx.json")])?;
                 Self::Piper { path, speaker, digest }
             }
             VoiceEngine::Kokoro => {
                 let name = settings.model.as_deref().unwrap_or(KOKORO);
                 let voice = preset.kokoro.clone().ok_or_else(|| nameless("Kokoro", "kokoro"))?;
-                let path = network(&catalog, name, KOKORO).map_err(|help| missing("Kokoro network", name, &help, &catalog))?;
+                let path = network(&catalog, name, KOKORO)
+                    .map_err(|help| missing("Kokoro network", name, &help, &catalog))?;
                 let folder = path.parent().unwrap_or(Path::new("."));
-                let digest = digest(&path, &[folder.join("config.json"), folder.join("voices.bin"), folder.join("voices-v1.0.bin")])?;
+                let digest = digest(
+                    &path,
+                    &[folder.join("config.json"), folder.join("voices.bin"), folder.join("voices-v1.0.bin")],
+                )?;
                 Self::Kokoro { path, voice, digest }
             }
             VoiceEngine::Remote => {
@@ -78,7 +83,13 @@ impl Source {
     }
 
     /// Adds all that its sound depends on.
-    pub(super) fn describe(&self, key: KeyBuilder, preset: &VoicePreset, settings: &Settings, language: &str) -> KeyBuilder {
+    pub(super) fn describe(
+        &self,
+        key: KeyBuilder,
+        preset: &VoicePreset,
+        settings: &Settings,
+        language: &str,
+    ) -> KeyBuilder {
         match self {
             Self::Draft => key.field("engine", &"draft"),
             Self::Espeak => key
@@ -119,7 +130,12 @@ fn network(catalog: &Catalog, name: &str, shelf: &str) -> Result<PathBuf, String
         vec![PathBuf::from(name), models.join(name)]
     } else {
         let file = format!("{name}.onnx");
-        vec![models.join(name), models.join(&file), models.join(shelf).join(name), models.join(shelf).join(file)]
+        vec![
+            models.join(name),
+            models.join(&file),
+            models.join(shelf).join(name),
+            models.join(shelf).join(file),
+        ]
     };
     let looked_for: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
     for path in candidates {
@@ -163,10 +179,12 @@ fn missing(what: &str, name: &str, help: &str, catalog: &Catalog) -> Error {
 
 /// The digest of a network and of those of `beside` that are there.
 fn digest(path: &Path, beside: &[PathBuf]) -> Result<Digest, Error> {
-    let unreadable =
-        |path: &Path, error: std::io::Error| Error::new(Kind::Missing, "", format!("{} cannot be read: {error}", path.display()));
+    let unreadable = |path: &Path, error: std::io::Error| {
+        Error::new(Kind::Missing, "", format!("{} cannot be read: {error}", path.display()))
+    };
     let mut all = String::new();
-    for path in std::iter::once(path).chain(beside.iter().map(PathBuf::as_path).filter(|path| path.is_file())) {
+    for path in std::iter::once(path).chain(beside.iter().map(PathBuf::as_path).filter(|path| path.is_file()))
+    {
         all.push_str(&Digest::of_file(path).map_err(|error| unreadable(path, error))?.to_string());
     }
     Ok(Digest::of(all.as_bytes()))
