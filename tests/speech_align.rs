@@ -151,3 +151,53 @@ fn words_are_found_in_voices_of_another_engine() {
     println!("Festival: {} edges, mean {mean:.1} ms, 95 % {most:.1} ms", errors.len());
     assert!(mean <= 30.0 && most <= 80.0, "mean {mean:.1} ms, 95 % {most:.1} ms");
 }
+
+/// A sound file beside the script is the narration.
+#[cfg(feature = "video")]
+#[test]
+fn a_recording_beside_the_script_becomes_the_narration() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/voices/festival");
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("mine.md");
+    std::fs::write(
+        &script,
+        "# Mine\n\nThe old lighthouse stands above the bay,\nand nobody knows who built it.\n",
+    )
+    .unwrap();
+    let run = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_shortform"))
+            .args([
+                "speak",
+                script.to_str().unwrap(),
+                "--set",
+                "narration.engine=recording",
+                "--set",
+                "narration.lead=0s",
+            ])
+            .args(["-o", folder.path().join("out.wav").to_str().unwrap()])
+            .args(["--timings", folder.path().join("out.json").to_str().unwrap()])
+            .env("SHORTFORM_CACHE_DIR", folder.path().join("cache"))
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = run();
+    assert_eq!(code, Some(4), "{told}");
+    assert!(told.contains("put a WAV, MP3 or M4A file"), "{told}");
+    std::fs::copy(fixtures.join("slt-0.flac"), folder.path().join("mine.flac")).unwrap();
+    let (code, told) = run();
+    assert_eq!(code, Some(0), "{told}");
+    let timings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("out.json")).unwrap()).unwrap();
+    let words: Vec<&serde_json::Value> = timings["beats"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|beat| beat["words"].as_array().unwrap())
+        .collect();
+    assert_eq!(words.len(), 13);
+    assert!(words.iter().all(|word| word["quality"] == "aligned"));
+    // Festival says that `nobody` begins 2.65 s after `The`.
+    let start = |at: usize| words[at]["span"]["start"].as_f64().unwrap();
+    assert!((start(8) - start(0) - 2.65).abs() < 0.08, "{}", start(8) - start(0));
+}

@@ -230,3 +230,56 @@ fn damaged_voices_say_what_is_wrong() {
         assert!(open().is_err(), "{length}");
     }
 }
+
+/// Runs `shortform speak` on two sentences with these settings.
+fn program(folder: &Path, sets: &[&str]) -> (Option<i32>, String, Option<serde_json::Value>) {
+    let timings = folder.join("out.json");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shortform"));
+    command.args([
+        "speak",
+        "--text",
+        "It cost $5M. Nobody knows why.",
+        "--timings",
+        timings.to_str().unwrap(),
+    ]);
+    command.args(["-o", folder.join("out.wav").to_str().unwrap(), "--models-dir", folder.to_str().unwrap()]);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    let output = command.env("SHORTFORM_CACHE_DIR", folder.join("cache")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let read = std::fs::read(&timings).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    (output.status.code(), told, read)
+}
+
+#[test]
+fn the_program_finds_voices_in_the_folder_of_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path();
+    let (code, told, _) = program(models, &["narration.engine=piper"]);
+    assert_eq!(code, Some(4), "{told}");
+    assert!(told.contains("en_US-hfc_female-medium") && told.contains("narration.model"), "{told}");
+    let (code, told, _) = program(models, &["narration.engine=piper", "narration.voice=ja"]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("`ja` has no Piper voice"), "{told}");
+
+    std::fs::create_dir_all(models.join("piper")).unwrap();
+    for ending in ["onnx", "onnx.json"] {
+        let from = fixture(&format!("piper.{ending}"));
+        std::fs::copy(from, models.join(format!("piper/en_US-hfc_female-medium.{ending}"))).unwrap();
+    }
+    let (code, told, timings) = program(models, &["narration.engine=piper"]);
+    assert_eq!(code, Some(0), "{told}");
+    let timings = timings.unwrap();
+    let word = &timings["beats"][0]["words"][2];
+    assert_eq!((word["text"].as_str(), word["quality"].as_str()), (Some("$5M."), Some("exact")), "{word}");
+    assert_eq!(word["spoken"], "five million dollars");
+
+    std::fs::create_dir_all(models.join("kokoro")).unwrap();
+    std::fs::copy(fixture("kokoro/model.onnx"), models.join("kokoro/model.onnx")).unwrap();
+    let table = std::fs::read(fixture("kokoro/voices.bin")).unwrap();
+    std::fs::write(models.join("kokoro/voices.bin"), table).unwrap();
+    let (code, told, _) = program(models, &["narration.engine=kokoro"]);
+    assert_eq!(code, Some(4), "{told}");
+    assert!(told.contains("no voice `af_nova`"), "{told}");
+}
