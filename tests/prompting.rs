@@ -362,3 +362,37 @@ fn scenes_show_what_is_said_or_what_follows_from_it() {
     }
     fs::write(std::env::temp_dir().join("shortform-storyboards.txt"), board).unwrap();
 }
+
+/// What a reader of the storyboards would not forgive.
+#[test]
+fn words_with_two_meanings_lead_to_the_one_meant() {
+    for (name, words, subjects) in [
+        ("horror", "I climbed the stairs", &["room with window", "house"][..]),
+        ("recipe", "Mix flour, water, salt", &["room with window"]),
+        ("recipe", "heat an iron pot", &["room with window"]),
+        ("sport", "The crowd went wild", &["crowd"]),
+        ("space", "on top of a rocket", &["rocket"]),
+        ("listicle", "the coral is turning white", &["underwater"]),
+        ("poem", "a train carries somebody", &["train"]),
+        ("love", "on a bridge in Paris", &["bridge"]),
+        ("news", "the Klamath River", &["river"]),
+    ] {
+        let (_, direction) = direct(&script(name), &Setting::default()).unwrap();
+        let shown = shown_with(&direction, words);
+        assert!(subjects.contains(&shown), "{name}: `{words}` is shown with {shown}");
+    }
+    let (_, joke) = direct(&script("joke"), &Setting::default()).unwrap();
+    assert!(joke.scenes.iter().all(|scene| !scene.prompt.contains("rain")), "nobody weeps in the joke");
+}
+
+/// A model that was taught more than our lists hold is told the names, and sees one shot after another.
+#[test]
+fn names_and_shots_are_for_models_that_know_them() {
+    let setting = Setting { knows_any_word: true, ..Setting::default() };
+    let (_, direction) = direct(&script("mystery"), &setting).unwrap();
+    let prompts: Vec<&str> = direction.scenes.iter().map(|scene| scene.prompt.as_str()).collect();
+    assert!(prompts[0].contains("Mary Celeste") && prompts[0].contains("wide view"), "{prompts:#?}");
+    assert!(prompts[1].contains("medium view"), "{prompts:#?}");
+    let (_, plain) = direct(&script("mystery"), &Setting::default()).unwrap();
+    assert!(plain.scenes.iter().all(|scene| !scene.prompt.contains("Celeste")));
+}

@@ -185,9 +185,13 @@ impl Service {
         if let Err(error) = asking {
             return Err(Fault::Passing(format!("no thread could be started: {error}"), None));
         }
+        let end = Instant::now() + self.settings.timeout + GLANCE;
         loop {
             if (self.settings.stop)() {
                 return Err(Fault::Final(Error::Cancelled));
+            }
+            if Instant::now() > end {
+                return Err(Fault::Passing(self.too_slow(), None));
             }
             match receive.recv_timeout(GLANCE) {
                 Ok(answer) => return answer,
@@ -201,6 +205,7 @@ impl Service {
 
     fn ask(&self, url: &Url, body: String, once: &str) -> Result<Answer, Fault> {
         let setting = self.settings.setting;
+        let asked = Instant::now();
         let mut request = self
             .client
             .post(url.clone())
@@ -221,16 +226,38 @@ impl Service {
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         let kind = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
         let mut bytes = Vec::new();
-        let read = response.take(self.settings.longest_answer + 1).read_to_end(&mut bytes);
+        let read = self.read(response, asked, &mut bytes);
         if !status.is_success() {
             return Err(self.failed(url, status, wish, &bytes));
         }
-        read.map_err(|error| Fault::Passing(format!("the answer broke off: {}", told(&error)), None))?;
+        read?;
         if bytes.len() as u64 > self.settings.longest_answer {
             let reason = format!("more than {} MiB", self.settings.longest_answer >> 20);
             return Err(Fault::Final(Error::Answer { setting, url: shown(url), reason }));
         }
         Ok(Answer { kind, bytes })
+    }
+
+    /// Reads an answer as far as it may be long. The client's own timeout begins anew with each part that
+    /// arrives: a server that drips would never meet it.
+    fn read(&self, mut answer: impl Read, asked: Instant, bytes: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut part = vec![0; 64 << 10];
+        loop {
+            if asked.elapsed() > self.settings.timeout {
+                return Err(Fault::Passing(self.too_slow(), None));
+            }
+            let count = answer
+                .read(&mut part)
+                .map_err(|error| Fault::Passing(format!("the answer broke off: {}", told(&error)), None))?;
+            bytes.extend_from_slice(&part[..count]);
+            if count == 0 || bytes.len() as u64 > self.settings.longest_answer {
+                return Ok(());
+            }
+        }
+    }
+
+    fn too_slow(&self) -> String {
+        format!("it was not done within {:.1} s", self.settings.timeout.as_secs_f64())
     }
 
     fn failed(&self, url: &Url, status: StatusCode, wish: Option<Duration>, bytes: &[u8]) -> Fault {

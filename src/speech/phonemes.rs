@@ -114,8 +114,8 @@ pub(super) fn owners(whole: &[char], alone: &[(char, usize)]) -> Vec<usize> {
             1.9
         }
     };
-    for column in 1..columns {
-        costs[column] = column as f32 * GAP;
+    for (column, cost) in costs.iter_mut().take(columns).enumerate() {
+        *cost = column as f32 * GAP;
     }
     for row in 1..=whole.len() {
         costs[row * columns] = row as f32 * GAP;

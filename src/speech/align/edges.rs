@@ -46,8 +46,8 @@ pub(super) fn settle(words: &mut [(f64, f64)], silent: &[bool]) {
 fn pauses(silent: &[bool]) -> Vec<(usize, usize)> {
     let mut pauses = Vec::new();
     let mut first = 0;
-    for at in 0..silent.len() {
-        if !silent[at] {
+    for (at, silent) in silent.iter().enumerate() {
+        if !silent {
             if first > 0 && at - first >= PAUSE {
                 pauses.push((first, at));
             }

@@ -52,8 +52,7 @@ fn path(reference: &Frames, sound: &Frames, band: impl Fn(usize) -> (usize, usiz
     let mut steps: Vec<Vec<Step>> = Vec::with_capacity(rows);
     let mut before: Vec<f32> = Vec::new();
     let mut before_from = 0;
-    for row in 0..rows {
-        let (from, to) = bands[row];
+    for (row, (from, to)) in bands.iter().copied().enumerate() {
         let mut costs = vec![f32::INFINITY; to - from + 1];
         let mut taken = vec![Step::Both; to - from + 1];
         for column in from..=to {

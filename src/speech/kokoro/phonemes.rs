@@ -55,12 +55,12 @@ fn read_part(reader: &mut Reader, text: &str, ipa: &mut String) {
         let decimal = ",.".contains(chars[at]) && digit(at.checked_sub(1)) && digit(Some(at + 1));
         MARKS.contains(chars[at]) && !decimal
     };
-    for at in 0..chars.len() {
+    for (at, c) in chars.iter().enumerate() {
         if is_mark(at) {
             flush(reader, &mut part, ipa);
-            ipa.push(chars[at]);
+            ipa.push(*c);
         } else {
-            part.push(chars[at]);
+            part.push(*c);
         }
     }
     flush(reader, &mut part, ipa);

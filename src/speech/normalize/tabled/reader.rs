@@ -84,7 +84,7 @@ impl Context<'_> {
                 return Some(Reading { words: rest, takes_sign: true });
             }
         }
-        let wary = self.table.abbreviations_before_names.iter().any(|name| *name == lower);
+        let wary = self.table.abbreviations_before_names.contains(&lower);
         let followed = self.at + 1 < self.words.len();
         let needs_stop = lower.chars().count() <= 4 && !lower.contains(['.', 'º', '°', '-']);
         let written = if needs_stop { stop } else { true };
@@ -101,7 +101,7 @@ impl Context<'_> {
         };
         if self.language == "de" {
             // A number with a stop before a noun: nouns are written large.
-            let begins = |word: &str| table.beginners.iter().any(|known| *known == word);
+            let begins = |word: &str| table.beginners.iter().any(|known| known == word);
             let noun = self.next().is_some_and(|next| next.starts_with(char::is_uppercase) && !begins(next));
             let stem = nth(self.core()).filter(|_| self.tail() == "." && noun)?;
             let before = self.previous().unwrap_or_default().to_lowercase();
