@@ -1,7 +1,8 @@
 //! Voices: text becomes samples with exact word timings.
 //!
 //! [`tokens`] splits a text into the words that captions show and says how each
-//! of them is spoken; a [`Voice`] speaks them and tells when each is heard.
+//! of them is spoken; a [`Voice`] speaks them and tells when each is heard: [`Espeak`], [`Piper`],
+//! [`Kokoro`], [`Remote`]. [`Align`] finds words in any sound.
 //!
 //! ```no_run
 //! use shortform::speech::{Espeak, Utterance, Voice, tokens};
