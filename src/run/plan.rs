@@ -94,8 +94,11 @@ impl Planner<'_> {
         let spoken = self.make(Stage::Narration, |ctx| narration::run(pipeline, script, ctx))?;
         self.duration = Some(spoken.narration.duration.seconds());
 
-        // A plan asks no language model.
-        if !self.cached(Stage::Scenes, |ctx| scenes::cached(pipeline, script, &spoken.narration, ctx))? {
+        // A plan asks no language model; other directors take no time.
+        let look = |ctx: &Context<'_>| scenes::cached(pipeline, script, &spoken.narration, ctx);
+        if self.with(Stage::Scenes, |ctx| look(ctx))?.0.steps == 0 {
+            self.free(Stage::Scenes);
+        } else if !self.cached(Stage::Scenes, look)? {
             return Ok(());
         }
         let scenes =
