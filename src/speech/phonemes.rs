@@ -64,6 +64,21 @@ pub(super) fn sentences(tokens: &[Token], voice: &str) -> Result<Vec<Vec<Phoneme
     Ok(sentences)
 }
 
+/// The same sentences without whose sounds they are, which costs most of the time.
+pub(super) fn symbols_of(tokens: &[Token], voice: &str) -> Result<Vec<Vec<char>>, Error> {
+    let mut sentences = vec![Vec::new()];
+    for (symbols, ends) in read(&mut Reader::open(voice)?, &plain(tokens)) {
+        if let Some(sentence) = sentences.last_mut() {
+            sentence.extend(symbols);
+        }
+        if ends {
+            sentences.push(Vec::new());
+        }
+    }
+    sentences.retain(|sentence: &Vec<char>| !sentence.is_empty());
+    Ok(sentences)
+}
+
 /// The clauses of a text, and whether each ends a sentence; IPA in it goes through as it is.
 fn read(reader: &mut Reader, text: &str) -> Vec<(Vec<char>, bool)> {
     let mut whole: Vec<(Vec<char>, bool)> = Vec::new();

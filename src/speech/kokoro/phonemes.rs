@@ -25,6 +25,11 @@ pub(super) fn phonemes(tokens: &[Token], voice: &str, known: &Vocabulary) -> Res
     Ok(whole.into_iter().zip(owners).map(|(symbol, token)| Phoneme { symbol, token }).collect())
 }
 
+/// The same symbols without whose they are, which costs most of the time.
+pub(super) fn symbols_of(tokens: &[Token], voice: &str, known: &Vocabulary) -> Result<Vec<char>, Error> {
+    Ok(read(&mut Reader::open(voice)?, &plain(tokens), known))
+}
+
 /// The symbols of a text: each part between marks read alone, the marks kept.
 fn read(reader: &mut Reader, text: &str, known: &Vocabulary) -> Vec<char> {
     let mut ipa = String::new();

@@ -13,7 +13,7 @@ use super::{
         voice_of_language,
     },
     chunks::chunks,
-    phonemes::phonemes,
+    phonemes::{phonemes, symbols_of},
     styles::Styles,
     vocabulary::Vocabulary,
 };
@@ -75,8 +75,8 @@ impl Kokoro {
 
     /// The ids of an utterance's phonemes, for comparison with other programs.
     pub fn ids(&self, tokens: &[Token]) -> Result<Vec<i64>, Error> {
-        let symbols = phonemes(tokens, &self.reader, &self.vocabulary)?;
-        Ok(symbols.iter().filter_map(|phoneme| self.vocabulary.id(phoneme.symbol)).collect())
+        let symbols = symbols_of(tokens, &self.reader, &self.vocabulary)?;
+        Ok(symbols.into_iter().filter_map(|symbol| self.vocabulary.id(symbol)).collect())
     }
 
     /// Samples, and of each id (padding at both ends included) the sample at which it begins, where the

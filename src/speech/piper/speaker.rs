@@ -9,7 +9,7 @@ use super::{
     super::{
         Error, Speech, SpokenWord, Token, Utterance, Voice,
         onnx::Network,
-        phonemes::{Phoneme, plain, sentences},
+        phonemes::{Phoneme, plain, sentences, symbols_of},
         timing::{Align, words_of},
     },
     PiperConfig,
@@ -62,11 +62,12 @@ impl Piper {
 
     /// The ids of a sentence's phonemes, for comparison with other programs.
     pub fn ids(&self, tokens: &[Token]) -> Result<Vec<Vec<i64>>, Error> {
-        let ids = |sentence: Vec<Phoneme>| {
-            let symbols: Vec<char> = sentence.iter().map(|phoneme| phoneme.symbol).collect();
-            self.config.ids(&symbols).into_iter().map(|(id, _)| id).collect()
+        let sentences = match self.config.reader() {
+            Some(voice) => symbols_of(tokens, voice)?,
+            None => vec![letters(tokens).iter().map(|letter| letter.symbol).collect()],
         };
-        Ok(self.read(tokens)?.into_iter().map(ids).collect())
+        let ids = |symbols: &Vec<char>| self.config.ids(symbols).into_iter().map(|(id, _)| id).collect();
+        Ok(sentences.iter().map(ids).collect())
     }
 
     fn read(&self, tokens: &[Token]) -> Result<Vec<Vec<Phoneme>>, Error> {
