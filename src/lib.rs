@@ -10,7 +10,7 @@
 //! | 4 | [`stages`]: narration, scenes, images, upscale, timeline, video |
 //! | 3 | [`pipeline`] (the YAML), [`speech`], [`prompting`], [`diffusion`], [`upscale`], [`compose`], [`audio`], `media` (libav, feature `video`) |
 //! | 2 | [`story`] (the nouns), [`store`], [`models`], [`graph`] (an ONNX file as data) |
-//! | 1 | [`digest`], [`engine`] (ONNX Runtime, memory) |
+//! | 1 | [`digest`], [`engine`] (ONNX Runtime, memory), [`service`] (asking servers) |
 
 pub mod audio;
 pub mod cli;
@@ -25,6 +25,7 @@ pub mod models;
 pub mod pipeline;
 pub mod prompting;
 pub mod run;
+pub mod service;
 pub mod speech;
 pub mod stages;
 pub mod store;

@@ -74,7 +74,7 @@ pub(crate) struct MachineArgs {
     /// Where finished steps are kept
     #[arg(long, value_name = "DIR", env = "SHORTFORM_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Never use the network (only `models pull` does)
+    /// Never use the network: only `models pull` and the servers that a pipeline names do
     #[arg(long, env = "SHORTFORM_OFFLINE")]
     pub(crate) offline: bool,
 }

@@ -135,7 +135,11 @@ pub(crate) fn job(
 ) -> Result<Job, Failure> {
     let source = read(input)?;
     let script = script(&source, output)?;
-    let pipeline = pipeline(pipeline_args, Some((&source, &script)), output)?;
+    let mut pipeline = pipeline(pipeline_args, Some((&source, &script)), output)?;
+    pipeline.look_beside(Path::new(&source.name));
+    if machine.offline {
+        pipeline.forbid_network();
+    }
     let machine = Machine { models_dir: machine.models_dir.clone(), draft };
     Ok(Job { name: source.stem, script, pipeline, machine, stop_after })
 }

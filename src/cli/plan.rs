@@ -48,8 +48,12 @@ pub(crate) fn plan(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
 /// The jobs that the inputs mean, each read when its turn comes.
 fn jobs<'a>(args: &'a Args, output: &'a OutputArgs) -> impl Iterator<Item = Result<Job, Failure>> + 'a {
     let machine = &args.machine;
-    let common =
-        Common { draft: args.draft, stop_after: args.stop_after, models_dir: machine.models_dir.clone() };
+    let common = Common {
+        draft: args.draft,
+        stop_after: args.stop_after,
+        models_dir: machine.models_dir.clone(),
+        offline: machine.offline,
+    };
     args.inputs.iter().flat_map(move |given| -> Box<dyn Iterator<Item = _>> {
         if !batch::is_many(given) {
             let job = input::job(given, &args.pipeline, machine, args.draft, args.stop_after, output);

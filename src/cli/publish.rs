@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
+    prompting::Storyboard,
     run::{self, Job, Product},
     stages::{Stage, subtitles},
     store::{self, Store},
@@ -70,6 +71,15 @@ pub(crate) fn publish(
         if job.stop_after == Some(Stage::Narration) {
             files.push((target.beside("wav"), object(store, spoken.sound)?));
         }
+    }
+    if let (Some(spoken), Some(Stage::Scenes)) = (&product.spoken, job.stop_after) {
+        let mut board = Storyboard::of(&product.scenes, &spoken.narration, &job.script);
+        if let Some(directed) = &product.directed {
+            board.title = board.title.or_else(|| directed.title.clone());
+            board.description.clone_from(&directed.description);
+            board.hashtags.clone_from(&directed.hashtags);
+        }
+        files.push((target.beside("scenes.yaml"), board.to_yaml().into_bytes()));
     }
     let pictures = if product.stills.is_empty() { &product.images } else { &product.stills };
     if product.timeline.is_none() {

@@ -29,6 +29,7 @@ pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, Card, DirectorEngine, Effects, ImageSize, Images, Memory, Music, Narration, Pipeline,
-    Play, ProgressBar, Scenes, Timeline, Upscale, UpscaleEngine, Video, VoiceEngine, Watermark,
+    Budget, Captions, Card, DirectorEngine, Effects, ImageSize, Images, Llm, Memory, Music, Narration,
+    Pipeline, Play, ProgressBar, Remote, Scenes, Server, Timeline, Upscale, UpscaleEngine, Video,
+    VoiceEngine, Watermark,
 };

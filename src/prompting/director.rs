@@ -32,6 +32,8 @@ pub struct Brief<'a> {
     pub token_count: &'a dyn Fn(&str) -> usize,
     /// How many it reads.
     pub token_limit: usize,
+    /// Whether the image model was taught more words than the lists of subjects hold.
+    pub knows_any_word: bool,
     /// Fixes every random choice.
     pub seed: Seed,
 }

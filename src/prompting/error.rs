@@ -22,6 +22,21 @@ pub enum Error {
     /// There is nothing to show pictures with.
     #[error("the narration speaks nothing, so there is nothing to show")]
     Silent,
+    /// A storyboard that does not fit the script.
+    #[error("the storyboard cannot be filmed: {reason}")]
+    Storyboard {
+        /// Everything that is wrong with it.
+        reason: String,
+    },
+    /// A language model that answers no storyboard.
+    #[error("the language model's answer is no storyboard: {reason}")]
+    Answer {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server failed.
+    #[error(transparent)]
+    Service(#[from] crate::service::Error),
     /// A data file of our own cannot be read.
     #[error("assets/{file} cannot be read: {reason}")]
     Asset {

@@ -49,6 +49,7 @@ pub(super) struct Dictionary {
 pub(super) struct Composition {
     pub(super) without_sky: HashSet<String>,
     pub(super) shots: Vec<String>,
+    pub(super) turns: Vec<String>,
     pub(super) first_light: BTreeMap<String, String>,
     pub(super) lights: Vec<String>,
     pub(super) anywhere: Vec<String>,

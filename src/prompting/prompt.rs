@@ -7,6 +7,7 @@ pub(super) enum Weight {
     Subject,
     Character,
     StylePrefix,
+    Named,
     Light,
     UserSuffix,
     Weather,

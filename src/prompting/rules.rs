@@ -4,10 +4,11 @@ use super::{
     Brief, Direction, Director, Error, Note,
     choice::{Chooser, Grounds},
     lexicon::{Lexicon, primary},
+    named::named,
     prompt::{Weight, negative, write},
     reading::Reading,
     stretch::{Stretch, stretches},
-    words::tokens,
+    words::{forms, tokens},
 };
 use crate::story::Scene;
 
@@ -132,18 +133,31 @@ impl<'a> SceneWriter<'a> {
         let people = self.people(&stretch.text);
         let descriptions = self.descriptions(&people);
         let stand_in = !people.is_empty() && lexicon.composition.people.contains(&subject.name);
+        let called = if self.brief.knows_any_word { self.called(&stretch.text) } else { Vec::new() };
         let mut parts = vec![(Weight::StylePrefix, self.brief.style.prompt_prefix.as_str())];
         let weight = if stand_in { Weight::Subject } else { Weight::Character };
         parts.extend(descriptions.iter().map(|description| (weight, *description)));
         if !stand_in {
             parts.push((Weight::Subject, &subject.prompt));
             let said = |word: &&String| !subject.prompt.contains(word.as_str());
-            let keywords = reading.keywords[choice.subject].iter().filter(said).take(2);
+            let told = |word: &&String| {
+                !called.iter().any(|name: &String| name.to_lowercase().contains(word.as_str()))
+            };
+            let keywords = reading.keywords[choice.subject].iter().filter(said).filter(told).take(2);
             parts.extend(keywords.map(|word| (Weight::Keyword, word.as_str())));
         }
+        parts.extend(called.iter().map(|name| (Weight::Named, name.as_str())));
         let light = choice.light.map(|light| lexicon.lights[light].prompt.as_str());
         let weather = choice.weather.map(|weather| lexicon.weathers[weather].prompt.as_str());
-        let shot = choice.shot.and_then(|shot| lexicon.composition.shots.get(shot)).map(String::as_str);
+        let shot = match choice.shot {
+            Some(shot) => lexicon.composition.shots.get(shot),
+            // Wide, medium, close: three pictures taken alike tire the eye.
+            None if self.brief.knows_any_word => {
+                lexicon.composition.turns.get(index % lexicon.composition.turns.len().max(1))
+            }
+            None => None,
+        };
+        let shot = shot.map(String::as_str);
         parts.push((Weight::Light, light.unwrap_or_default()));
         parts.push((Weight::Weather, weather.unwrap_or_default()));
         parts.push((Weight::Shot, shot.unwrap_or_default()));
@@ -188,6 +202,15 @@ impl<'a> SceneWriter<'a> {
         }
         self.present.clone_from(&named);
         named
+    }
+
+    /// What a text calls by name besides the characters.
+    fn called(&self, text: &str) -> Vec<String> {
+        let shows = |word: &str| self.lexicon.leads(&forms(word)).is_some();
+        let language = &self.brief.narration.language;
+        let mut called = named(text, language, &self.lexicon.english, &shows);
+        called.retain(|name| !tokens(name).iter().any(|word| self.names.contains(word)));
+        called
     }
 
     fn named(&self, text: &str) -> Vec<&'a str> {

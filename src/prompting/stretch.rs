@@ -68,6 +68,38 @@ pub(super) fn stretches(
     Ok(changes.iter().zip(ends).map(|(from, to)| stretch(script, narration, &places[*from], to)).collect())
 }
 
+/// The division in which pictures change at these sentences and words (from 0), in order; the first begins at
+/// the beginning. The spans tile the narration.
+pub(super) fn divided(
+    script: &Script,
+    narration: &Narration,
+    starts: &[(usize, usize)],
+) -> Result<Vec<Stretch>, Error> {
+    let mut places: Vec<Place> = Vec::with_capacity(starts.len());
+    for (index, (sentence, word)) in starts.iter().enumerate() {
+        let missing = || Error::Storyboard {
+            reason: format!(
+                "scene {} begins with word {} of sentence {}, which has fewer words",
+                index + 1,
+                word + 1,
+                sentence + 1
+            ),
+        };
+        let beat = narration.beats.iter().position(|spoken| spoken.beat == *sentence).ok_or_else(missing)?;
+        let spoken = &narration.beats[beat];
+        let time = match word {
+            0 => spoken.span.start,
+            word => spoken.words.get(*word).ok_or_else(missing)?.span.start,
+        };
+        let time = if index == 0 { Time::ZERO } else { time };
+        places.push(Place { time, beat, word: *word, cost: 0.0, forced: true });
+    }
+    let end =
+        Place { time: narration.duration, beat: narration.beats.len(), word: 0, cost: 0.0, forced: true };
+    let ends = places.iter().skip(1).chain([&end]);
+    Ok(places.iter().zip(ends).map(|(from, to)| stretch(script, narration, from, to)).collect())
+}
+
 fn places(script: &Script, narration: &Narration, longest: f64) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     let mut add = |place: Place| match places.last_mut() {

@@ -63,6 +63,8 @@ pub struct Product {
     pub spoken: Option<narration::Spoken>,
     /// The scenes.
     pub scenes: Vec<Scene>,
+    /// What the director wrote besides them.
+    pub directed: Option<scenes::Directed>,
     /// The pictures as drawn.
     pub images: Vec<Still>,
     /// The pictures at the delivered size.
@@ -174,11 +176,13 @@ impl<'a> Making<'a> {
     fn direct(&mut self) -> Result<(), Failed> {
         let Job { script, pipeline, .. } = self.job;
         let spoken = self.spoken(Stage::Scenes)?;
-        self.product.scenes = self.stage(
+        let directed = self.stage(
             Stage::Scenes,
             |ctx| scenes::run(pipeline, script, &spoken.narration, ctx),
-            |scenes| count(scenes.len(), "scene"),
+            |directed| count(directed.scenes.len(), "scene"),
         )?;
+        self.product.scenes.clone_from(&directed.scenes);
+        self.product.directed = Some(directed);
         Ok(())
     }
 

@@ -94,8 +94,15 @@ impl Planner<'_> {
         let spoken = self.make(Stage::Narration, |ctx| narration::run(pipeline, script, ctx))?;
         self.duration = Some(spoken.narration.duration.seconds());
 
-        let scenes = self.make(Stage::Scenes, |ctx| scenes::run(pipeline, script, &spoken.narration, ctx))?;
-        self.free(Stage::Scenes);
+        // A plan asks no language model; other directors take no time.
+        let look = |ctx: &Context<'_>| scenes::cached(pipeline, script, &spoken.narration, ctx);
+        if self.with(Stage::Scenes, |ctx| look(ctx))?.0.steps == 0 {
+            self.free(Stage::Scenes);
+        } else if !self.cached(Stage::Scenes, look)? {
+            return Ok(());
+        }
+        let scenes =
+            self.make(Stage::Scenes, |ctx| scenes::run(pipeline, script, &spoken.narration, ctx))?.scenes;
 
         if !self.cached(Stage::Images, |ctx| images::cached(pipeline, &scenes, ctx))? {
             return Ok(());

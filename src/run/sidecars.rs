@@ -3,17 +3,27 @@
 use serde_json::{Value, json};
 
 use super::local::{Job, Product};
+use crate::stages::scenes::Directed;
 
 /// The description of a video for people and programs: `name.json`.
 ///
 /// Pure: nothing is read, and whatever the run has not reached is left out.
 pub fn description(job: &Job, product: &Product) -> Value {
     let pipeline = &job.pipeline;
-    let title = pipeline.title.clone().or_else(|| job.script.title.clone());
+    let directed = product.directed.as_ref();
+    let written = |of: fn(&Directed) -> Option<String>| directed.and_then(of);
+    let title =
+        pipeline.title.clone().or_else(|| job.script.title.clone()).or_else(|| written(|d| d.title.clone()));
+    let description = written(|d| d.description.clone());
+    let hashtags = match directed {
+        Some(directed) if pipeline.hashtags.is_empty() => &directed.hashtags,
+        _ => &pipeline.hashtags,
+    };
+    let most = pipeline.platform.text.hashtags.value as usize;
     let mut value = json!({
         "title": title,
-        "description": text_of(job),
-        "hashtags": pipeline.hashtags,
+        "description": cut(&description.unwrap_or_else(|| text_of(job)), job),
+        "hashtags": hashtags.iter().take(most).collect::<Vec<_>>(),
         "platform": pipeline.platform.name,
         "style": pipeline.style.name,
         "seed": pipeline.seed,
@@ -61,12 +71,16 @@ pub fn description(job: &Job, product: &Product) -> Value {
     value
 }
 
-/// The words of the script, one paragraph, cut at what the platform allows.
+/// The words of the script, one paragraph.
 fn text_of(job: &Job) -> String {
-    let whole = job.script.beats.iter().map(|beat| beat.text.as_str()).collect::<Vec<_>>().join(" ");
+    job.script.beats.iter().map(|beat| beat.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// As much of a text as the platform allows.
+fn cut(whole: &str, job: &Job) -> String {
     let limit = job.pipeline.platform.text.description.value as usize;
     if whole.chars().count() <= limit {
-        return whole;
+        return whole.to_owned();
     }
     let mut text: String = whole.chars().take(limit.saturating_sub(1)).collect();
     if let Some(space) = text.rfind(char::is_whitespace) {

@@ -60,9 +60,30 @@ pub enum Error {
         /// The highest.
         max: u16,
     },
-    /// espeak-ng refused a text.
-    #[error("espeak-ng cannot speak `{text}`: {reason}")]
+    /// A voice's file cannot be used.
+    #[error("the voice {} cannot be used: {reason}", path.display())]
+    Model {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A lexicon cannot be used.
+    #[error("the lexicon {} cannot be used: {reason}", path.display())]
+    Lexicon {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A server failed.
+    #[error(transparent)]
+    Service(#[from] crate::service::Error),
+    /// An engine refused a text.
+    #[error("{engine} cannot speak `{text}`: {reason}")]
     Synthesis {
+        /// Who refused it.
+        engine: &'static str,
         /// What it was to speak.
         text: String,
         /// Why not.

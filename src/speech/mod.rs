@@ -1,7 +1,8 @@
 //! Voices: text becomes samples with exact word timings.
 //!
 //! [`tokens`] splits a text into the words that captions show and says how each
-//! of them is spoken; a [`Voice`] speaks them and tells when each is heard.
+//! of them is spoken; a [`Voice`] speaks them and tells when each is heard: [`Espeak`], [`Piper`],
+//! [`Kokoro`], [`Remote`]. [`Align`] finds words in any sound.
 //!
 //! ```no_run
 //! use shortform::speech::{Espeak, Utterance, Voice, tokens};
@@ -16,16 +17,30 @@
 //! # Ok::<(), shortform::speech::Error>(())
 //! ```
 
+mod align;
 mod draft;
 mod error;
 mod espeak;
+mod ipa;
+mod kokoro;
+mod lexicon;
 mod normalize;
+mod onnx;
+mod phonemes;
+mod piper;
+mod remote;
 mod segment;
+mod timing;
 mod token;
 mod voice;
 
+pub use align::Align;
 pub use draft::Draft;
 pub use error::Error;
-pub use espeak::{Espeak, Language, languages, version, voice_of_language};
-pub use token::{Token, tokens};
+pub use espeak::{Clause, Espeak, Language, Reader, languages, version, voice_of_language};
+pub use kokoro::Kokoro;
+pub use lexicon::Lexicon;
+pub use piper::{Piper, PiperConfig};
+pub use remote::{Remote, RemoteVoice};
+pub use token::{Token, spoken_tokens, tokens};
 pub use voice::{Speech, SpokenWord, Utterance, Voice};

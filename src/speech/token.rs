@@ -1,6 +1,6 @@
 //! The words of a text, each as shown and as spoken.
 
-use super::{normalize, segment};
+use super::{Lexicon, normalize, segment};
 
 /// One word of a text: what captions show of it, and what is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,4 +33,11 @@ pub fn tokens(text: &str, language: &str) -> Vec<Token> {
         .zip(spoken)
         .map(|(piece, spoken)| Token { text: piece.text, spoken, space_before: piece.space_before })
         .collect()
+}
+
+/// [`tokens`], spoken as the user's own `lexicon` says where it has their words.
+pub fn spoken_tokens(text: &str, language: &str, lexicon: &Lexicon) -> Vec<Token> {
+    let mut tokens = tokens(text, language);
+    lexicon.apply(&mut tokens);
+    tokens
 }

@@ -9,7 +9,7 @@
 //! | stage | from | to | one step |
 //! |-------|------|----|----------|
 //! | narration | `&Script` | `Spoken { narration, sound: Digest }` (WAV 48 kHz mono, levelled) | a beat |
-//! | scenes | `&Script, &Narration` | `Vec<Scene>` | not kept: cheap |
+//! | scenes | `&Script, &Narration` | `Directed { scenes: Vec<Scene>, title, .. }` | a language model's answer; else not kept: cheap |
 //! | images | `&[Scene]` | `Vec<Still>` at the size drawn | an image |
 //! | upscale | `&[Still]` | `Vec<Still>` at the delivered size times what the camera needs | a still |
 //! | timeline | `&Script, &Spoken, &[Scene], &[Still]` | [`Timeline`](crate::story::Timeline) | not kept: cheap |

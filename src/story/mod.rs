@@ -38,4 +38,4 @@ pub use timeline::{
     CameraKind, CameraMove, Captions, Clip, Corner, Extras, Progress, Sway, Timeline, Title, Transition,
     TransitionKind, Watermark,
 };
-pub use voice::{EspeakVoice, VoicePreset};
+pub use voice::{EspeakVoice, ServerTimings, SoundFormat, VoicePreset};

@@ -38,3 +38,23 @@ pub struct EspeakVoice {
     /// Words a minute, 80 ..= 450, at rate 1.0.
     pub words_per_minute: u16,
 }
+
+/// How a speech server sends sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoundFormat {
+    /// WAV files.
+    Wav,
+    /// Bare samples, 16-bit at 24 kHz.
+    Pcm,
+}
+
+/// How the words of a speech server get their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerTimings {
+    /// They are found in the sound.
+    Align,
+    /// The server is asked at `/dev/captioned_speech`.
+    Captioned,
+}

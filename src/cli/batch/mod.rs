@@ -103,6 +103,7 @@ pub(super) fn batch(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         draft: args.draft,
         stop_after: args.stop_after,
         models_dir: args.machine.models_dir.clone(),
+        offline: args.machine.offline,
     };
     let mut wishes = expand(&args.inputs, &args.pipeline)?;
     wishes.retain(|wish| shard.is_none_or(|shard| shard.makes(&wish.id)));

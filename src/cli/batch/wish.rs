@@ -50,6 +50,7 @@ pub(super) struct Spec {
     draft: bool,
     stop_after: Option<Stage>,
     models_dir: Option<PathBuf>,
+    offline: bool,
 }
 
 /// What holds for all videos of a batch.
@@ -58,6 +59,7 @@ pub(in super::super) struct Common {
     pub(in super::super) draft: bool,
     pub(in super::super) stop_after: Option<Stage>,
     pub(in super::super) models_dir: Option<PathBuf>,
+    pub(in super::super) offline: bool,
 }
 
 impl Wish {
@@ -77,6 +79,7 @@ impl Wish {
             draft: common.draft,
             stop_after: common.stop_after,
             models_dir: common.models_dir.clone(),
+            offline: common.offline,
         })
     }
 
@@ -91,7 +94,11 @@ impl Spec {
     pub(super) fn job(&self, output: &OutputArgs) -> Result<Job, Failure> {
         let source = Source { name: self.name.clone(), stem: self.id.clone(), bytes: self.text.clone() };
         let script = input::script(&source, output)?;
-        let pipeline = input::pipeline(&self.pipeline, Some((&source, &script)), output)?;
+        let mut pipeline = input::pipeline(&self.pipeline, Some((&source, &script)), output)?;
+        pipeline.look_beside(Path::new(&source.name));
+        if self.offline {
+            pipeline.forbid_network();
+        }
         let machine = Machine { models_dir: self.models_dir.clone(), draft: self.draft };
         Ok(Job { name: self.id.clone(), script, pipeline, machine, stop_after: self.stop_after })
     }

@@ -8,4 +8,4 @@ mod words;
 pub(super) use numbers::{bytes, count, decibels, duration, number, share, span, whole};
 pub(super) use picture::{color, frame_rate, size};
 pub(super) use reader::{Kind, Wrong};
-pub(super) use words::{file, name, one_of, only, preset, text, truth, variant};
+pub(super) use words::{file, name, only, preset, text, truth, variant};

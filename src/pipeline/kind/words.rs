@@ -65,7 +65,7 @@ pub(crate) fn only(word: &'static str, what: &'static str) -> Kind<()> {
 }
 
 /// One of a few names.
-pub(crate) fn one_of(names: Vec<String>) -> Kind<String> {
+fn one_of(names: Vec<String>) -> Kind<String> {
     let expected = match names.as_slice() {
         [only] => format!("`{only}`"),
         _ => format!("one of: {}", list(names.iter().map(String::as_str), "or")),

@@ -1,19 +1,47 @@
 //! The `scenes` stage.
 
-use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
 
+use super::Server;
 use crate::pipeline::{
     fields::Fields,
-    kind::{name, one_of, span, text},
+    kind::{name, number, span, text, variant},
 };
 
 /// Who turns beats into scenes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DirectorEngine {
     /// Written rules: no download, the same answer every time.
     Rules,
+    /// A language model at a server.
+    Llm,
+    /// A storyboard that a person or a program wrote.
+    File,
+}
+
+/// The language model, for when it directs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Llm {
+    /// Which, and how it is asked.
+    pub server: Server,
+    /// What a million tokens that it reads cost.
+    pub price_in: f64,
+    /// What a million tokens that it writes cost.
+    pub price_out: f64,
+    /// How freely it writes, 0 to 2.
+    pub temperature: f64,
+}
+
+impl Llm {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let server = Server::read(fields);
+        let price_in = fields.get("price_in", &number(0.0..=1e6));
+        let price_out = fields.get("price_out", &number(0.0..=1e6));
+        let temperature = fields.get("temperature", &number(0.0..=2.0));
+        Some(Self { server: server?, price_in: price_in?, price_out: price_out?, temperature: temperature? })
+    }
 }
 
 /// Settings of the `scenes` stage.
@@ -21,6 +49,10 @@ pub enum DirectorEngine {
 pub struct Scenes {
     /// Who turns beats into scenes.
     pub engine: DirectorEngine,
+    /// The storyboard; none is `NAME.scenes.yaml` beside the script.
+    pub file: Option<PathBuf>,
+    /// The language model.
+    pub llm: Llm,
     /// The shortest and the longest scene in seconds.
     pub seconds: [f64; 2],
     /// Put at the end of every prompt, after the style's.
@@ -33,14 +65,18 @@ pub struct Scenes {
 
 impl Scenes {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let engine = one_of(vec!["rules".to_owned()]).map(|_| DirectorEngine::Rules).later(&["llm", "file"]);
-        let engine = fields.get("engine", &engine);
+        let engine = fields.get("engine", &variant::<DirectorEngine>());
+        let file = name("the path of a storyboard").map(|path| Some(PathBuf::from(path))).or_auto(None);
+        let file = fields.get("file", &file);
+        let llm = fields.group("llm", Llm::read);
         let seconds = fields.get("seconds", &span(0.5..=60.0));
         let prompt_suffix = fields.get("prompt_suffix", &text());
         let negative_prompt = fields.get("negative_prompt", &text());
         let characters = fields.names("characters", &name("a description"));
         Some(Self {
             engine: engine?,
+            file: file?,
+            llm: llm?,
             seconds: seconds?,
             prompt_suffix: prompt_suffix?,
             negative_prompt: negative_prompt?,

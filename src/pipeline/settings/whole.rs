@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Images, Memory, Narration, Scenes, Timeline, Upscale, Video};
 use crate::{
@@ -90,6 +90,27 @@ impl Pipeline {
             memory: memory?,
         };
         pipeline.agrees(fields).then_some(pipeline)
+    }
+
+    /// Looks beside the script for what settings leave to `auto`: a recording of the same name, its
+    /// storyboard (`NAME.scenes.yaml`), and `lexicon.yaml`.
+    pub fn look_beside(&mut self, script: &Path) {
+        let beside = |ending: &str| {
+            let path = script.with_extension(ending);
+            path.is_file().then_some(path)
+        };
+        let recording = || ["wav", "mp3", "m4a", "flac", "ogg", "opus", "aac"].into_iter().find_map(beside);
+        self.narration.recording = self.narration.recording.take().or_else(recording);
+        self.scenes.file = self.scenes.file.take().or_else(|| beside("scenes.yaml"));
+        let lexicon = script.with_file_name("lexicon.yaml");
+        self.narration.lexicon =
+            self.narration.lexicon.take().or_else(|| lexicon.is_file().then_some(lexicon));
+    }
+
+    /// Forbids every server.
+    pub fn forbid_network(&mut self) {
+        self.narration.remote.server.offline = true;
+        self.scenes.llm.server.offline = true;
     }
 
     /// Whether settings that are each right are right together.

@@ -153,7 +153,7 @@ impl Wave<'_> {
         };
         let scenes = narration::run(pipeline, script, &mut ctx)
             .and_then(|spoken| scenes::run(pipeline, script, &spoken.narration, &mut ctx));
-        scenes.unwrap_or_else(|error| {
+        scenes.map(|directed| directed.scenes).unwrap_or_else(|error| {
             self.give_up(video, Stage::Scenes, &error);
             Vec::new()
         })

@@ -100,7 +100,7 @@ pub fn voice_of_language(language: &str) -> Result<String, Error> {
 }
 
 /// The three names most like `wanted`, best first; none where nothing is alike.
-pub(super) fn nearest(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(in super::super) fn nearest(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<(f64, String)> = names
         .into_iter()

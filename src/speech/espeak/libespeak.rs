@@ -33,7 +33,10 @@ const NAMES: &[&str] = &["libespeak-ng.so.1", "libespeak-ng.so"];
 const OUTPUT_SYNCHRONOUS: c_int = 2;
 const INITIALIZE_DONT_EXIT: c_int = 0x8000;
 const POSITION_CHARACTER: c_int = 1;
-const TEXT_UTF8_SSML: c_uint = 0x1 | 0x10;
+const TEXT_UTF8: c_int = 0x1;
+/// UTF-8, SSML, and mnemonics between `[[` and `]]`.
+const TEXT_UTF8_SSML: c_uint = 0x1 | 0x10 | 0x100;
+const PHONEMES_IPA: c_int = 0x2;
 const EVENT_LIST_END: c_int = 0;
 const EVENT_MARK: c_int = 3;
 
@@ -159,6 +162,7 @@ pub(super) struct Libespeak {
         *mut c_uint,
         *mut c_void,
     ) -> c_int,
+    text_to_phonemes: unsafe extern "C" fn(*mut *const c_void, c_int, c_int) -> *const c_char,
     list_voices: unsafe extern "C" fn(*mut RawVoice) -> *const *const RawVoice,
     info: unsafe extern "C" fn(*mut *const c_char) -> *const c_char,
     terminate: unsafe extern "C" fn() -> c_int,
@@ -188,6 +192,7 @@ impl Libespeak {
                 set_voice_by_name: *library.get(b"espeak_SetVoiceByName\0").map_err(missing)?,
                 set_parameter: *library.get(b"espeak_SetParameter\0").map_err(missing)?,
                 synth: *library.get(b"espeak_Synth\0").map_err(missing)?,
+                text_to_phonemes: *library.get(b"espeak_TextToPhonemes\0").map_err(missing)?,
                 list_voices: *library.get(b"espeak_ListVoices\0").map_err(missing)?,
                 info: *library.get(b"espeak_Info\0").map_err(missing)?,
                 terminate: *library.get(b"espeak_Terminate\0").map_err(missing)?,
@@ -247,6 +252,35 @@ impl Libespeak {
         };
         let heard = HEARD.take();
         if code == 0 { Ok(heard) } else { Err(code) }
+    }
+
+    /// The clauses of a text in IPA, each with the part of the text that the library read for it;
+    /// that part may hold the first letters of the next clause.
+    pub(super) fn phonemes<'t>(&mut self, text: &'t str) -> Vec<(String, &'t str)> {
+        let bytes: Vec<u8> =
+            text.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).chain([0]).collect();
+        let first = bytes.as_ptr();
+        let mut at: *const c_void = first.cast();
+        let mut clauses = Vec::new();
+        let mut from = 0;
+        while !at.is_null() {
+            // SAFETY: `at` points into the NUL-terminated `bytes`, which outlive the calls; the answer
+            // is a NUL-terminated string that stays valid until the next call.
+            let ipa = unsafe {
+                self::text((self.text_to_phonemes)(&mut at, TEXT_UTF8, PHONEMES_IPA)).unwrap_or_default()
+            };
+            let mut end = if at.is_null() { text.len() } else { at.addr() - first.addr() }.min(text.len());
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
+            clauses.push((ipa, &text[from.min(end)..end]));
+            if !at.is_null() && end <= from {
+                // It reads nothing and does not say that it is done.
+                break;
+            }
+            from = end;
+        }
+        clauses
     }
 
     /// The installed voices, or the variants that go with any of them.

@@ -11,8 +11,11 @@
 mod languages;
 mod libespeak;
 mod marks;
+mod phonemes;
 mod speaker;
 mod ssml;
 
+pub(super) use languages::nearest;
 pub use languages::{Language, languages, voice_of_language};
+pub use phonemes::{Clause, Reader};
 pub use speaker::{Espeak, version};

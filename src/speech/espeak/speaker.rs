@@ -87,6 +87,7 @@ impl Voice for Espeak {
         let speed = self.words_per_minute(utterance.rate)?;
         let mut library = Libespeak::load()?;
         let failed = |reason: String| Error::Synthesis {
+            engine: "espeak-ng",
             text: utterance.tokens.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(" "),
             reason,
         };

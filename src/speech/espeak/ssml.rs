@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::Token;
+use super::super::{Token, ipa::for_espeak};
 
 /// Writes the tokens that have something to speak, each behind a mark named by its index.
 pub(super) fn ssml(tokens: &[Token]) -> String {
@@ -17,7 +17,7 @@ pub(super) fn ssml(tokens: &[Token]) -> String {
         }
         stopped = token.spoken.ends_with('.');
         let _ = write!(ssml, "<mark name=\"{index}\"/>");
-        for c in token.spoken.chars() {
+        for c in for_espeak(&token.spoken).chars() {
             match c {
                 '&' => ssml.push_str("&amp;"),
                 '<' => ssml.push_str("&lt;"),

@@ -1,10 +1,10 @@
 //! Written words into spoken ones.
 //!
 //! English is normalized here in full; other languages read their own numbers
-//! well in espeak-ng, and get what it reads wrong: money, percent and signs.
+//! well, and get by tables what voices read wrong.
 
 mod english;
-mod signs;
+mod tabled;
 mod word;
 
 pub(super) use word::is_cadence;
@@ -16,7 +16,7 @@ use word::Word;
 pub(super) fn speakable(pieces: &[Piece], language: &str) -> Vec<String> {
     let words: Vec<Word> = pieces.iter().map(|piece| Word::of(&piece.text)).collect();
     let primary = language.split(['-', '_']).next().unwrap_or_default().to_lowercase();
-    let read = if primary == "en" { english::read(&words, language) } else { signs::read(&words, &primary) };
+    let read = if primary == "en" { english::read(&words, language) } else { tabled::read(&words, &primary) };
     let last = words.len().saturating_sub(1);
     let speak = |(index, (word, spoken)): (usize, (&Word, Reading))| match spoken.words.is_empty() {
         true => String::new(),

@@ -1,12 +1,15 @@
 //! Who speaks a beat, in which language and in which words.
 
+use std::collections::BTreeMap;
+
 use super::{
-    super::{Error, Kind},
+    super::{Context, Error, Kind},
     VERSION,
+    source::Source,
 };
 use crate::{
     pipeline::Narration as Settings,
-    speech::{Token, tokens},
+    speech::{Lexicon, Token, spoken_tokens},
     store::{Key, KeyBuilder},
     story::{Beat, Script, VoicePreset},
 };
@@ -16,6 +19,7 @@ pub(super) struct Cue<'a> {
     pub(super) beat: &'a Beat,
     pub(super) preset: &'a VoicePreset,
     pub(super) language: &'a str,
+    pub(super) source: Source,
     pub(super) tokens: Vec<Token>,
     /// Where its recording lies.
     pub(super) key: Key,
@@ -32,26 +36,37 @@ impl Cue<'_> {
 pub(super) fn cues<'a>(
     settings: &'a Settings,
     script: &'a Script,
-    draft: bool,
+    ctx: &Context<'_>,
 ) -> Result<Vec<Cue<'a>>, Error> {
+    let lexicon = lexicon(settings)?;
+    // Networks are large, and many lines are spoken by one.
+    let mut sources: BTreeMap<&str, Source> = BTreeMap::new();
     let cue = |beat: &'a Beat| {
         let preset = match &beat.voice {
             None => &settings.voice,
             Some(name) => settings.voices.get(name).ok_or_else(|| unknown_voice(name, beat, settings))?,
         };
         let language = language_of(preset, settings);
-        let tokens = tokens(&beat.text, language);
+        let source = match sources.get(preset.name.as_str()) {
+            Some(known) => known.clone(),
+            None => Source::of(preset, settings, &format!("line {}", beat.line), ctx)?,
+        };
+        sources.insert(&preset.name, source.clone());
+        let tokens = spoken_tokens(&beat.text, language, &lexicon);
         let spoken: Vec<(&str, bool)> = tokens.iter().map(|t| (t.spoken.as_str(), t.space_before)).collect();
         let key = KeyBuilder::new("narration", VERSION).field("rate", &settings.rate).field("words", &spoken);
-        let key = if draft {
-            key.field("engine", &"draft")
-        } else {
-            key.field("engine", &settings.engine).field("voice", &preset.espeak).field("language", &language)
-        };
-        let key = key.finish()?;
-        Ok(Cue { beat, preset, language, tokens, key })
+        let key = source.describe(key, preset, settings, language).finish()?;
+        Ok(Cue { beat, preset, language, source, tokens, key })
     };
     script.beats.iter().map(cue).collect()
+}
+
+/// The user's own pronunciations.
+pub(super) fn lexicon(settings: &Settings) -> Result<Lexicon, Error> {
+    match &settings.lexicon {
+        Some(path) => Lexicon::read(path).map_err(|error| Error::new(Kind::Invalid, "", error)),
+        None => Ok(Lexicon::default()),
+    }
 }
 
 /// The language that a voice speaks here: the script's, in the voice's own accent where it is

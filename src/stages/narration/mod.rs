@@ -4,11 +4,15 @@
 //! track is another. Captions show the script as written whatever was said, so words are
 //! matched to their timings by token.
 
+mod cost;
 mod cue;
+mod own;
 mod recording;
+mod source;
 mod stage;
 mod track;
 
+pub(super) use recording::asked;
 pub use stage::{Spoken, cached, run};
 
 /// What is raised when the same script and settings sound different than before.

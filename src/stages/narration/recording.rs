@@ -1,18 +1,23 @@
 //! One beat spoken, cleaned, and at the common rate and loudness.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Context, Error, Kind},
     cue::Cue,
+    source::Source,
 };
 use crate::{
     audio::{self, SampleFormat, encode_wav, fade, gain, high_pass, measure, resample, trim, voiced},
     digest::Digest,
-    pipeline::VoiceEngine,
-    speech::{self, Draft, Espeak, SpokenWord, Utterance, Voice, voice_of_language},
+    pipeline::Narration as Settings,
+    service,
+    speech::{
+        self, Draft, Espeak, Kokoro, Piper, Remote, RemoteVoice, SpokenWord, Utterance, Voice,
+        voice_of_language,
+    },
     story::{EspeakVoice, SAMPLE_RATE, VoicePreset},
 };
 
@@ -39,7 +44,7 @@ pub(super) struct Recording {
 pub(super) fn record(
     cue: &Cue<'_>,
     rate: f32,
-    voices: &mut Voices,
+    voices: &mut Voices<'_>,
     ctx: &mut Context<'_>,
 ) -> Result<Recording, Error> {
     let voice = voices.get(cue, ctx)?;
@@ -72,29 +77,64 @@ pub(super) fn record(
 }
 
 /// The voices opened so far, by preset and language.
-pub(super) struct Voices {
-    engine: VoiceEngine,
-    draft: bool,
+pub(super) struct Voices<'a> {
+    settings: &'a Settings,
     open: BTreeMap<(String, String), Box<dyn Voice>>,
 }
 
-impl Voices {
+impl<'a> Voices<'a> {
     /// Opens none yet.
-    pub(super) fn new(engine: VoiceEngine, draft: bool) -> Self {
-        Self { engine, draft, open: BTreeMap::new() }
+    pub(super) fn new(settings: &'a Settings) -> Self {
+        Self { settings, open: BTreeMap::new() }
     }
 
     fn get(&mut self, cue: &Cue<'_>, ctx: &mut Context<'_>) -> Result<&mut dyn Voice, Error> {
         use std::collections::btree_map::Entry;
+        let settings = self.settings;
         let voice = match self.open.entry((cue.preset.name.clone(), cue.language.to_owned())) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(vacant) => vacant.insert(match self.engine {
-                _ if self.draft => Box::new(Draft),
-                VoiceEngine::Espeak => Box::new(espeak(cue, ctx)?),
-            }),
+            Entry::Vacant(vacant) => vacant.insert(open(cue, settings, ctx)?),
         };
         Ok(voice.as_mut())
     }
+}
+
+fn open(cue: &Cue<'_>, settings: &Settings, ctx: &mut Context<'_>) -> Result<Box<dyn Voice>, Error> {
+    let place = |error| failed(error, cue.place());
+    Ok(match &cue.source {
+        Source::Draft => Box::new(Draft),
+        Source::Espeak => Box::new(espeak(cue, ctx)?),
+        Source::Piper { path, speaker, .. } => {
+            Box::new(Piper::open(path, speaker.as_deref(), settings.variation, cue.language).map_err(place)?)
+        }
+        Source::Kokoro { path, voice, .. } => {
+            Box::new(Kokoro::open(path, voice, cue.language).map_err(place)?)
+        }
+        Source::Remote { voice } => {
+            let remote = &settings.remote;
+            let server = &remote.server;
+            let asked = service::Settings::new("narration.remote", &server.url, server.key.as_deref());
+            let asked = asked.map_err(|error| place(error.into()))?;
+            let cancel = ctx.cancel.clone();
+            let asked = service::Settings {
+                offline: server.offline,
+                timeout: server.timeout,
+                retries: server.retries as usize,
+                patience: Duration::from_secs(300).max(server.timeout),
+                stop: Arc::new(move || cancel.is_cancelled()),
+                ..asked
+            };
+            let voice = RemoteVoice {
+                model: server.model.clone(),
+                voice: voice.clone(),
+                instructions: remote.instructions.clone(),
+                format: remote.format,
+                timings: remote.timings,
+                language: cue.language.to_owned(),
+            };
+            Box::new(Remote::open(asked, voice).map_err(place)?)
+        }
+    })
 }
 
 /// Opens the cue's voice in the language it is to speak.
@@ -109,16 +149,32 @@ fn espeak(cue: &Cue<'_>, ctx: &mut Context<'_>) -> Result<Espeak, Error> {
     Espeak::open(&EspeakVoice { voice, ..espeak.clone() }).map_err(place)
 }
 
-fn failed(error: speech::Error, place: String) -> Error {
+/// What a voice's trouble is to the user.
+pub(super) fn failed(error: speech::Error, place: String) -> Error {
     use speech::Error as E;
-    let kind = match error {
-        E::NotInstalled { .. } | E::Unusable { .. } => Kind::Missing,
-        E::UnknownLanguage { .. } | E::UnknownVariant { .. } | E::Rate { .. } | E::Setting { .. } => {
-            Kind::Invalid
-        }
+    let kind = match &error {
+        E::NotInstalled { .. } | E::Unusable { .. } | E::Model { .. } => Kind::Missing,
+        E::UnknownLanguage { .. }
+        | E::UnknownVariant { .. }
+        | E::Rate { .. }
+        | E::Setting { .. }
+        | E::Lexicon { .. } => Kind::Invalid,
         E::Synthesis { .. } => Kind::Failed,
+        E::Service(error) => return asked(error.clone(), place),
     };
     // A missing library is missing everywhere.
     let place = if kind == Kind::Missing { String::new() } else { place };
+    Error::new(kind, place, error)
+}
+
+/// What a server's trouble is to the user.
+pub(in super::super) fn asked(error: service::Error, place: String) -> Error {
+    use service::Error as E;
+    let kind = match &error {
+        E::Cancelled => return Error::cancelled(),
+        E::Address { .. } | E::OpenLine { .. } => Kind::Invalid,
+        E::NoKey { .. } => Kind::Missing,
+        _ => Kind::Network,
+    };
     Error::new(kind, place, error)
 }

@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Cached, Context, Error},
+    cost,
     cue::cues,
+    own,
     recording::{Recording, Voices, record},
     track,
 };
 use crate::{
     audio::{Leveled, Method},
     digest::Digest,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, VoiceEngine},
     store::Origin,
     story::{Narration, Script},
 };
@@ -34,12 +36,18 @@ pub struct Spoken {
 /// missing or fails, somebody wants to stop, or the store cannot be used.
 pub fn run(pipeline: &Pipeline, script: &Script, ctx: &mut Context<'_>) -> Result<Spoken, Error> {
     let settings = &pipeline.narration;
-    let cues = cues(settings, script, ctx.draft)?;
+    if settings.engine == VoiceEngine::Recording && !ctx.draft {
+        let spoken = own::run(pipeline, script, ctx)?;
+        report(pipeline, &spoken, ctx);
+        return Ok(spoken);
+    }
+    let cues = cues(settings, script, ctx)?;
     let track = track::key(pipeline, &cues)?;
     let store = ctx.store;
     let mut hits = vec![true; cues.len()];
     let (spoken, _) = store.obtain(&track, || {
-        let mut voices = Voices::new(settings.engine, ctx.draft);
+        cost::check(settings, &cues, ctx)?;
+        let mut voices = Voices::new(settings);
         let mut recordings: Vec<Recording> = Vec::with_capacity(cues.len());
         for (index, cue) in cues.iter().enumerate() {
             ctx.progress(index as u64, cues.len() as u64, "sentences", cue.place())?;
@@ -66,7 +74,10 @@ pub fn run(pipeline: &Pipeline, script: &Script, ctx: &mut Context<'_>) -> Resul
 /// # Errors
 /// When the script names a voice that is not there, or the store cannot be read.
 pub fn cached(pipeline: &Pipeline, script: &Script, ctx: &Context<'_>) -> Result<Cached, Error> {
-    let cues = cues(&pipeline.narration, script, ctx.draft)?;
+    if pipeline.narration.engine == VoiceEngine::Recording && !ctx.draft {
+        return own::cached(pipeline, script, ctx);
+    }
+    let cues = cues(&pipeline.narration, script, ctx)?;
     let steps = cues.len();
     if ctx.store.lookup::<Spoken>(&track::key(pipeline, &cues)?)?.is_some() {
         return Ok(Cached { steps, hits: steps });

@@ -8,7 +8,7 @@ use super::{
     stage::Spoken,
 };
 use crate::{
-    audio::{self, SampleFormat, concatenate, decode_wav, encode_wav, level},
+    audio::{self, Leveled, SampleFormat, concatenate, decode_wav, encode_wav, level},
     digest::Digest,
     pipeline::{Narration as Settings, Pipeline},
     store::{Key, KeyBuilder},
@@ -68,18 +68,31 @@ pub(super) fn join(
         .chain(sounds.iter().map(|(sound, pause)| (sound, *pause)))
         .chain([(&tail, 0)])
         .collect();
-    let failed = |error: audio::Error| match error {
-        audio::Error::Silent => Error::new(Kind::Invalid, "", "the script has nothing that can be spoken"),
-        error => Error::new(Kind::Failed, "", error),
-    };
-    let mut track = concatenate(&parts).map_err(failed)?;
+    let track = concatenate(&parts).map_err(failed)?;
+    let duration = Time(track.len() as u64);
+    let (sound, leveled) = master(pipeline, track, ctx)?;
+    let narration = Narration { language: settings.language.clone(), beats, duration };
+    Ok(Spoken { narration, sound, leveled })
+}
+
+/// Brings a whole track to the platform's loudness and puts it into the store.
+pub(super) fn master(
+    pipeline: &Pipeline,
+    mut track: Samples,
+    ctx: &Context<'_>,
+) -> Result<(Digest, Leveled), Error> {
     let loudness = &pipeline.platform.loudness;
     let leveled = level(&mut track, loudness.integrated.value, loudness.true_peak.value - CODEC_MARGIN_DB)
         .map_err(failed)?;
     let sound = ctx.store.put(&encode_wav(&track, SampleFormat::Float).map_err(failed)?)?;
-    let duration = Time(track.len() as u64);
-    let narration = Narration { language: settings.language.clone(), beats, duration };
-    Ok(Spoken { narration, sound, leveled })
+    Ok((sound, leveled))
+}
+
+fn failed(error: audio::Error) -> Error {
+    match error {
+        audio::Error::Silent => Error::new(Kind::Invalid, "", "the script has nothing that can be spoken"),
+        error => Error::new(Kind::Failed, "", error),
+    }
 }
 
 fn sound(recording: &Recording, cue: &Cue<'_>, ctx: &Context<'_>) -> Result<Samples, Error> {

@@ -49,6 +49,40 @@ impl Directive {
         }
     }
 
+    /// SSML's `break time="800ms"/`, which is a pause; nothing for any other tag.
+    pub(super) fn of_break(tag: &str) -> Option<Result<Self, Wrong>> {
+        let rest = tag.trim_end_matches('/').trim().strip_prefix("break")?;
+        if rest.starts_with(|c: char| c.is_alphanumeric()) {
+            return None;
+        }
+        let attribute = |name: &str| {
+            let (_, value) = rest.split_once(name)?;
+            let value = value.trim_start().strip_prefix('=')?.trim_start();
+            let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+            value[1..].split_once(quote).map(|(value, _)| value.trim())
+        };
+        if let Some(time) = attribute("time") {
+            return Some(length(time).map(Self::Pause));
+        }
+        // The lengths that speech engines give the strengths of SSML.
+        let milliseconds = match attribute("strength").unwrap_or("medium") {
+            "none" => 0,
+            "x-weak" => 100,
+            "weak" => 250,
+            "medium" => 400,
+            "strong" => 700,
+            "x-strong" => 1000,
+            other => {
+                return Some(Err(Wrong {
+                    message: format!("there is no break of strength `{other}`"),
+                    help: "write `<break time=\"800ms\"/>`, or a strength from none, x-weak, weak, medium, strong, x-strong"
+                        .to_owned(),
+                }));
+            }
+        };
+        Some(Ok(Self::Pause(Duration::from_millis(milliseconds))))
+    }
+
     fn of(name: &str, value: &str) -> Result<Self, Wrong> {
         Ok(match name {
             "scene" => Self::Scene(value.to_owned()),
@@ -123,6 +157,23 @@ mod tests {
         for note in ["laughs", "12:30", "cut here: the end", "", " ", "https://example.org"] {
             assert_eq!(read(note), Ok(None), "{note}");
         }
+    }
+
+    #[test]
+    fn breaks_of_ssml_are_pauses() {
+        for (tag, millis) in [
+            ("break time=\"800ms\"/", 800),
+            ("break time='1.5s' /", 1500),
+            ("break/", 400),
+            ("break strength=\"x-strong\"/", 1000),
+        ] {
+            let pause = Directive::Pause(Duration::from_millis(millis));
+            assert_eq!(Directive::of_break(tag), Some(Ok(pause)), "{tag}");
+        }
+        assert_eq!(Directive::of_break("br/"), None);
+        assert_eq!(Directive::of_break("breakfast"), None);
+        assert!(matches!(Directive::of_break("break time=\"soon\"/"), Some(Err(_))));
+        assert!(matches!(Directive::of_break("break strength=\"huge\"/"), Some(Err(_))));
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Cleaner<'_, '_> {
         });
     }
 
-    /// Takes out `<b>`, `</p>`, `<br/>`; keeps the address of `<https://...>`.
+    /// Takes out `<b>`, `</p>`, `<br/>`; hears `<break time="800ms"/>`; keeps the address of `<https://...>`.
     fn tag(&mut self, at: usize, end: usize) -> usize {
         let origin = self.written[at].1;
         let close = (at + 1..end).find(|i| matches!(self.written[*i].0, '<' | '>'));
@@ -246,7 +246,16 @@ impl Cleaner<'_, '_> {
         match close.filter(|close| is_tag && self.written[*close].0 == '>') {
             Some(close) => {
                 let content = self.string(at + 1..close);
-                if content.contains("://") || content.contains('@') {
+                if let Some(pause) = Directive::of_break(&content) {
+                    let range = origin..self.written[close].1 + 1;
+                    match pause {
+                        Ok(directive) => {
+                            self.close();
+                            self.done.push(Inline::Directive(Placed { directive, range }));
+                        }
+                        Err(wrong) => self.error(range, &wrong.message, &wrong.help),
+                    }
+                } else if content.contains("://") || content.contains('@') {
                     self.clean(at + 1..close);
                 } else if content.trim_start_matches('/').to_ascii_lowercase().starts_with("br") {
                     self.open.end_line(origin);
