@@ -275,7 +275,7 @@ fn impossible_requests_say_what_would_be_possible() {
         drawer.generate(request, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string()
     };
     let odd = fails(&Request { size: Size::new(70, 96), ..request.clone() });
-    assert!(odd.contains("multiples of 4") && odd.contains("nearest size is 72x96"), "{odd}");
+    assert!(odd.contains("multiples of 8") && odd.contains("nearest size is 72x96"), "{odd}");
     let steps = fails(&Request { inference_steps: 0, ..request.clone() });
     assert!(steps.contains("1 to 1000"), "{steps}");
     let latents = Noise::Latents(Array4::zeros((1, 4, 8, 8)), Seed(0));
