@@ -251,6 +251,32 @@ fn the_same_request_draws_the_same_bits_whatever_stays_loaded() {
 }
 
 #[test]
+fn a_model_in_pieces_draws_what_it_draws_whole() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let case = &json::<Vec<Case>>("velocity/cases.json")[0];
+    let request = Request { size: Size::new(224, 256), ..case.request(|| unreachable!("seeded")) };
+    let whole = draw(&mut TextToImage::open(&model, Options::default()).unwrap(), &request);
+    for residency in [Residency::Group, Residency::Sequential] {
+        for rows in [1, 2] {
+            let options = Options { residency, limit: 0, rows, ..Options::default() };
+            let pieces = draw(&mut TextToImage::open(&model, options).unwrap(), &request);
+            let off = off(&pieces.latents, &whole.latents);
+            assert!(off <= 1e-4, "{residency}, {rows} rows: off by {off:e}");
+            // The decoder works in tiles here, whose norms know only the tile: a tint, but no seam.
+            let error = |x: u32, y: u32| {
+                let pixels = pieces.image.get_pixel(x, y).0.iter().zip(whole.image.get_pixel(x, y).0);
+                pixels.map(|(&a, b)| f64::from(a.abs_diff(b)).powi(2)).sum::<f64>() / 3.0
+            };
+            let all = (0..256).flat_map(|y| (0..224).map(move |x| (x, y)));
+            let mean = all.map(|(x, y)| error(x, y)).sum::<f64>() / (224.0 * 256.0);
+            let decibels = 10.0 * (255.0f64.powi(2) / mean).log10();
+            assert!(decibels >= 25.0, "{residency}, {rows} rows: {decibels:.1} dB");
+        }
+    }
+}
+
+#[test]
 fn drawing_stops_between_steps_and_can_go_on_afterwards() {
     let models = Models::with("plain");
     let mut model = TextToImage::open(&models.find("plain"), Options::default()).unwrap();
