@@ -53,6 +53,11 @@ fn shell(folder: &Path, class: &str) -> Result<()> {
             fs::copy(file.path(), folder.join(name).join(file.file_name()))?;
         }
     }
+    // `pocket` reads fewer tokens than CLIP does.
+    let config = folder.join("tokenizer/tokenizer_config.json");
+    let mut tokenizer: serde_json::Value = serde_json::from_slice(&fs::read(&config)?)?;
+    tokenizer["model_max_length"] = json!(77);
+    fs::write(&config, tokenizer.to_string())?;
     fs::write(folder.join("model_index.json"), json!({ "_class_name": class }).to_string())?;
     let scheduler = json!({
         "_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
