@@ -149,9 +149,6 @@ impl Network {
                 let limit = room(limit);
                 // What was loaded for other shapes is given back first.
                 self.state = State::Closed;
-                if self.fits(bound, limit) {
-                    return self.load_whole();
-                }
                 if let Ok(chain) = self.cut(bound, limit, loaded) {
                     self.state = State::Pieces(bound.clone(), chain);
                     return Ok(());
@@ -161,12 +158,6 @@ impl Network {
             (_, Way::Whole) => self.load_whole()?,
         }
         Ok(())
-    }
-
-    /// Whether it need not be cut.
-    fn fits(&self, bound: &Bindings, limit: u64) -> bool {
-        let footprint = footprint_of(&self.document, bound);
-        footprint.is_some_and(|footprint| footprint.weights + footprint.activations <= limit)
     }
 
     fn load_whole(&mut self) -> Result<(), Error> {
