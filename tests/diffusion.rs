@@ -12,7 +12,8 @@ use ndarray_npy::read_npy;
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Denoiser, Error, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told, Way, check,
+        Denoiser, Error, Footprints, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told,
+        Way, check,
         schedulers::{self, Config, Schedule},
     },
     engine::{self, Candidate, Device, Residency, Wishes},
@@ -341,8 +342,9 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     let models = Models::with("plain");
     let model = models.find("plain");
     let drawer = TextToImage::open(&model, Options::default()).unwrap();
+    let footprints = Footprints::read(&model, drawer.geometry(), Device::Cpu).unwrap();
     let candidate = |size: Size| {
-        let demands = shortform::diffusion::demands(&model, drawer.geometry(), Device::Cpu, size, 2).unwrap();
+        let demands = footprints.demands(size, 2);
         Candidate { width: size.width, height: size.height, rows: 2, demands }
     };
     let wishes = |budget: u64| Wishes { budget: Some(budget), ..Wishes::default() };

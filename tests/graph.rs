@@ -185,7 +185,7 @@ fn a_network_in_pieces_answers_the_same() {
         for (limit, loaded) in [(0, Loaded::One), (6 << 20, Loaded::Two)] {
             // Tiny networks fit into any piece: sessions cost nothing here, so that cuts are made.
             let cuts = liveness.cuts_at_price(limit, 0);
-            let pieces = fixed.pieces(&shapes, &liveness, &cuts);
+            let pieces = fixed.pieces(&shapes, &cuts);
             let links: Vec<Link> = pieces
                 .into_iter()
                 .map(|piece| Link {

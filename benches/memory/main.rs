@@ -11,7 +11,7 @@ use std::{error::Error, path::Path, process::Command, time::Instant};
 use ndarray::{Array4, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 use shortform::{
-    diffusion::{self, Denoiser, Geometry, Told, VaeDecoder, Way},
+    diffusion::{Denoiser, Footprints, Geometry, Told, VaeDecoder, Way},
     engine::{self, Device, Loaded},
     models::{Model, PartKind},
     story::Size,
@@ -131,7 +131,7 @@ fn measure(step: &Step) -> Result<Measured> {
     let geometry = Geometry::of(&model)?;
     let size = Size::new(step.width, step.height);
     let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
-    let demands = diffusion::demands(&model, &geometry, Device::Cpu, size, step.rows as u64)?;
+    let demands = Footprints::read(&model, &geometry, Device::Cpu)?.demands(size, step.rows as u64);
     let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
     let (way, need) = match step.how {
         How::Pieces => (Way::Pieces(demand.least, Loaded::One), demand.least),

@@ -242,12 +242,14 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
     let (device, why) =
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
-    let candidate = |rows: u64| {
-        let demands = diffusion::demands(model, &geometry, device.device, size, rows)?;
-        Ok(Candidate { width: size.width, height: size.height, rows, demands })
+    let footprints = diffusion::Footprints::read(model, &geometry, device.device).map_err(because)?;
+    let candidate = |rows: u64| Candidate {
+        width: size.width,
+        height: size.height,
+        rows,
+        demands: footprints.demands(size, rows),
     };
-    let candidates: Result<Vec<_>, _> = (1..=rows).rev().map(candidate).collect();
-    let candidates = candidates.map_err(because)?;
+    let candidates: Vec<_> = (1..=rows).rev().map(candidate).collect();
     let wishes = Wishes::on(device.device, args.memory_budget.bytes(), None);
     let placement = engine::place(device, wishes, &candidates)
         .map_err(|error| Failure::because(Exit::OutOfMemory, &error))?;

@@ -7,61 +7,86 @@ use crate::{
     story::Size,
 };
 
-use super::{Error, Geometry, network};
+use super::{
+    Error, Geometry,
+    network::{self, Rewritten},
+};
 
 /// Tokens of a prompt that one run of CLIP's text encoder takes.
 const CLIP_TOKENS: u64 = 77;
 /// Tokens that T5 takes at most: in Stable Diffusion 3, and in FLUX.
 const T5_TOKENS: [u64; 2] = [256, 512];
 
-/// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser (2 under
-/// guidance, 1 without).
-///
-/// Weights are counted as they lie in memory, activations by the liveness of the rewritten graph. Where its
-/// shapes cannot be known, activations are taken for as large as the weights.
-pub fn demands(
-    model: &Model,
-    geometry: &Geometry,
-    device: Device,
-    size: Size,
-    rows: u64,
-) -> Result<Vec<Demand>, Error> {
-    use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
-    model.part(Denoiser)?;
-    model.part(VaeDecoder)?;
-    let mut demands = Vec::new();
-    for kind in [TextEncoder, TextEncoder2, TextEncoder3, Denoiser, VaeDecoder] {
-        let Some(part) = model.find(kind) else { continue };
-        let bound = bindings(part, model, geometry, size, rows)?;
-        let footprint = network::footprint(&part.file, device, &bound)?;
-        let footprint = footprint.unwrap_or_else(|| {
-            let weights = part.header.weights.total();
-            network::Footprint { weights, activations: weights, least: 2 * weights }
-        });
-        let tiled = match kind {
-            VaeDecoder => network::least_in_tiles(&part.file, device, &bound)?,
-            _ => None,
+/// What the parts of a model need: their graphs, read and rewritten once, to be asked for any size.
+pub struct Footprints<'a> {
+    model: &'a Model,
+    geometry: &'a Geometry,
+    /// Of the text encoders, the same at every size.
+    texts: Vec<Demand>,
+    /// The denoiser and the VAE decoder.
+    drawing: Vec<(&'a Part, Rewritten)>,
+}
+
+impl<'a> Footprints<'a> {
+    /// Reads the graphs of all parts that draw a picture.
+    pub fn read(model: &'a Model, geometry: &'a Geometry, device: Device) -> Result<Self, Error> {
+        use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
+        let rewritten = |part: &'a Part| {
+            let document = network::read(&part.file, device)?;
+            let bound = bindings(&document, part, model, geometry, geometry.native, 1);
+            Ok::<_, Error>((Rewritten::new(document, &bound), bound))
         };
-        let least = tiled.map_or(footprint.least, |tiled| tiled.min(footprint.least));
-        demands.push(Demand {
-            part: kind.to_string(),
-            weights: footprint.weights,
-            activations: network::taken(footprint.activations),
-            least: network::taken(least),
-        });
+        let mut texts = Vec::new();
+        for kind in [TextEncoder, TextEncoder2, TextEncoder3] {
+            let Some(part) = model.find(kind) else { continue };
+            let (network, bound) = rewritten(part)?;
+            texts.push(demand(part, &network, &bound));
+        }
+        let mut drawing = Vec::new();
+        for kind in [Denoiser, VaeDecoder] {
+            let part = model.part(kind)?;
+            drawing.push((part, rewritten(part)?.0));
+        }
+        Ok(Self { model, geometry, texts, drawing })
     }
-    Ok(demands)
+
+    /// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser (2 under
+    /// guidance, 1 without).
+    ///
+    /// Weights are counted as they lie in memory, activations by the liveness of the rewritten graph. Where
+    /// its shapes cannot be known, activations are taken for as large as the weights.
+    pub fn demands(&self, size: Size, rows: u64) -> Vec<Demand> {
+        let drawing = self.drawing.iter().map(|(part, network)| {
+            let bound = bindings(&network.document, part, self.model, self.geometry, size, rows);
+            demand(part, network, &bound)
+        });
+        self.texts.iter().cloned().chain(drawing).collect()
+    }
+}
+
+fn demand(part: &Part, network: &Rewritten, bound: &Bindings) -> Demand {
+    let footprint = network.footprint(bound).unwrap_or_else(|| {
+        let weights = part.header.weights.total();
+        network::Footprint { weights, activations: weights, least: 2 * weights }
+    });
+    let tiled = (part.kind == PartKind::VaeDecoder).then(|| network.least_in_tiles(bound)).flatten();
+    Demand {
+        part: part.kind.to_string(),
+        weights: footprint.weights,
+        activations: network::taken(footprint.activations),
+        least: network::taken(tiled.map_or(footprint.least, |tiled| tiled.min(footprint.least))),
+    }
 }
 
 /// The lengths of a part's inputs when it draws a picture of `size`.
 pub(super) fn bindings(
+    document: &Document,
     part: &Part,
     model: &Model,
     geometry: &Geometry,
     size: Size,
     rows: u64,
-) -> Result<Bindings, Error> {
-    let document = Document::read(&part.file)?;
+) -> Bindings {
     let [_, channels, height, width] = geometry.latent_shape(size).map(|length| length as u64);
     let clip_then_t5 = match model.family {
         Family::StableDiffusion3 if model.find(PartKind::TextEncoder3).is_some() => {
@@ -95,5 +120,5 @@ pub(super) fn bindings(
         let length = |(at, own): (usize, &Option<u64>)| own.or_else(|| wanted.get(at).copied()).unwrap_or(1);
         (port.name.clone(), port.dims.iter().enumerate().map(length).collect())
     };
-    Ok(document.graph().inputs.into_iter().map(bind).collect())
+    document.ports().map(bind).collect()
 }

@@ -181,8 +181,8 @@ impl Geometry {
 /// How many of a UNet's enlarging operators can take the size of what was kept on its way down.
 fn fixed_to_skip(part: &Part, model: &Model, geometry: &Geometry) -> Result<usize, Error> {
     let size = Size::new(2 * geometry.multiple, 2 * geometry.multiple);
-    let bound = footprint::bindings(part, model, geometry, size, 1)?;
     let mut document = Document::read(&part.file)?;
+    let bound = footprint::bindings(&document, part, model, geometry, size, 1);
     Ok(document.shapes(&bound).map_or(0, |shapes| document.resize_to_skip(&shapes)))
 }
 

@@ -30,7 +30,7 @@ mod weighting;
 pub use blank::{Blank, check};
 pub use denoiser::{Denoiser, Told};
 pub use error::Error;
-pub use footprint::demands;
+pub use footprint::Footprints;
 pub use geometry::{Geometry, LatentScale};
 pub use network::Way;
 pub use noise::{Generator, Philox, Random};

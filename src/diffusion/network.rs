@@ -49,16 +49,15 @@ impl Network {
 
     /// A network of a graph that was read from the file at `path`.
     fn of(document: Document, path: &Path, options: &engine::Options, way: Way) -> Self {
-        let graph = document.graph();
-        let port = |port: &crate::graph::Port| Port {
-            name: port.name.clone(),
+        let port = |port: crate::graph::Port| Port {
+            name: port.name,
             element: port.element.and_then(element),
             dims: port.dims.iter().map(|dim| dim.map(|length| length as usize)).collect(),
             symbols: vec![String::new(); port.dims.len()],
         };
         Self {
-            inputs: graph.inputs.iter().map(port).collect(),
-            outputs: graph.outputs.iter().map(port).collect(),
+            inputs: document.ports().map(port).collect(),
+            outputs: document.answers().map(port).collect(),
             rewritten: false,
             document,
             path: path.to_owned(),
@@ -74,23 +73,14 @@ impl Network {
     pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
         let Way::Pieces(limit, _) = self.way else { return None };
         let limit = room(limit);
-        let mut document = self.document.clone();
-        rewrite(&mut document, bound);
-        if footprint_of(&document, bound)?.least <= limit {
+        let rewritten = Rewritten::new(self.document.clone(), bound);
+        if rewritten.footprint(bound)?.least <= limit {
             return None;
         }
-        let shapes = document.shapes(bound).ok()?;
-        let Halves { front, back, tensor } = document.halves(&shapes)?;
-        let dims = shapes.dims(&tensor)?.to_vec();
+        let Halves { front, back, tensor } = rewritten.halves?;
+        let dims = front.shapes(bound).ok()?.dims(&tensor)?.to_vec();
         let network = |document| Self::of(document, &self.path, &self.options, self.way);
         Some(Split { front: network(front), back: network(back), tensor, dims, limit })
-    }
-
-    /// What it needs when its inputs have the lengths of `bound`; none if that cannot be known.
-    pub(super) fn footprint(&self, bound: &Bindings) -> Option<Footprint> {
-        let mut document = self.document.clone();
-        rewrite(&mut document, bound);
-        footprint_of(&document, bound)
     }
 
     /// What it takes.
@@ -128,8 +118,8 @@ impl Network {
         self.load(&bound)?;
         Ok(match &mut self.state {
             State::Whole(session) => {
-                let inputs: Vec<(&str, Tensor)> =
-                    inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
+                let (names, tensors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+                let inputs: Vec<(&str, Tensor)> = names.iter().map(String::as_str).zip(tensors).collect();
                 session.run(&inputs)?
             }
             State::Pieces(_, chain) => chain.run(inputs)?,
@@ -174,13 +164,13 @@ impl Network {
             Loaded::One => limit,
             Loaded::Two => limit / 2,
         };
-        let cuts = liveness.cuts(limit);
+        let starts = liveness.cuts(limit);
         let link = |piece: crate::graph::Piece| Link {
             inputs: piece.inputs,
             outputs: piece.outputs,
             onnx: piece.document.to_bytes().into(),
         };
-        let links = fixed.pieces(&shapes, &liveness, &cuts).into_iter().map(link).collect();
+        let links = fixed.pieces(&shapes, &starts).into_iter().map(link).collect();
         let outputs = self.document.outputs().map(str::to_owned).collect();
         Ok(Chain::new(links, outputs, &self.path, self.document.folder(), self.options, loaded))
     }
@@ -213,26 +203,34 @@ pub(super) struct Footprint {
     pub(super) least: u64,
 }
 
-/// What the network in the file at `path` needs when its inputs have the lengths of `bound`; none if that
-/// cannot be known.
-pub(super) fn footprint(path: &Path, device: Device, bound: &Bindings) -> Result<Option<Footprint>, Error> {
-    let mut document = read(path, device)?;
-    rewrite(&mut document, bound);
-    Ok(footprint_of(&document, bound))
+/// A graph that was rewritten to need less memory, to be asked what it needs.
+pub(super) struct Rewritten {
+    pub(super) document: Document,
+    halves: Option<Halves>,
 }
 
-/// What a network needs in two halves, of which the second works on the smallest tiles.
-pub(super) fn least_in_tiles(path: &Path, device: Device, bound: &Bindings) -> Result<Option<u64>, Error> {
-    let mut document = read(path, device)?;
-    rewrite(&mut document, bound);
-    Ok((|| {
-        let shapes = document.shapes(bound).ok()?;
-        let Halves { front, back, tensor } = document.halves(&shapes)?;
-        let dims = tiled(shapes.dims(&tensor)?, tiles::SIDES[tiles::SIDES.len() - 1] as u64);
-        let front = footprint_of(&front, bound)?.least;
-        let back = footprint_of(&back, &Bindings::from([(tensor, dims)]))?.least;
+impl Rewritten {
+    /// Rewrites a graph whose inputs may have the lengths of `bound`.
+    pub(super) fn new(mut document: Document, bound: &Bindings) -> Self {
+        rewrite(&mut document, bound);
+        let halves = document.shapes(bound).ok().and_then(|shapes| document.halves(&shapes));
+        Self { document, halves }
+    }
+
+    /// What it needs when its inputs have the lengths of `bound`; none if that cannot be known.
+    pub(super) fn footprint(&self, bound: &Bindings) -> Option<Footprint> {
+        footprint_of(&self.document, bound)
+    }
+
+    /// The least it needs in two halves, of which the second works on the smallest tiles.
+    pub(super) fn least_in_tiles(&self, bound: &Bindings) -> Option<u64> {
+        let Halves { front, back, tensor } = self.halves.as_ref()?;
+        let shapes = front.shapes(bound).ok()?;
+        let dims = tiled(shapes.dims(tensor)?, tiles::SIDES[tiles::SIDES.len() - 1] as u64);
+        let front = footprint_of(front, bound)?.least;
+        let back = footprint_of(back, &Bindings::from([(tensor.clone(), dims)]))?.least;
         Some(front.max(back))
-    })())
+    }
 }
 
 /// The lengths of a tile of `side` out of a tensor of (1, channels, height, width).
@@ -264,13 +262,14 @@ impl Split {
     pub(super) fn side(&self) -> usize {
         let fits = |side: &usize| {
             let bound = Bindings::from([(self.tensor.clone(), tiled(&self.dims, *side as u64))]);
-            self.back.footprint(&bound).is_some_and(|footprint| footprint.least <= self.limit)
+            footprint_of(&self.back.document, &bound).is_some_and(|footprint| footprint.least <= self.limit)
         };
         tiles::SIDES.into_iter().find(fits).unwrap_or(tiles::SIDES[tiles::SIDES.len() - 1])
     }
 }
 
-fn read(path: &Path, device: Device) -> Result<Document, Error> {
+/// Reads a graph as `device` computes it.
+pub(super) fn read(path: &Path, device: Device) -> Result<Document, Error> {
     let mut document = Document::read(path)?;
     if device == Device::Cpu {
         document.widen();

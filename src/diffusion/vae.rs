@@ -80,7 +80,8 @@ impl VaeDecoder {
         let element = handed.element();
         let handed = handed.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
         let (_, _, height, width) = handed.dim();
-        let (side_down, side_across) = (split.side().min(height), split.side().min(width));
+        let side = split.side();
+        let (side_down, side_across) = (side.min(height), side.min(width));
         let mut mosaic = Mosaic::new(height, width, self.factor);
         for top in tiles::starts(height, side_down) {
             for left in tiles::starts(width, side_across) {

@@ -207,12 +207,18 @@ fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failur
         .with_memory_pattern(false)?;
     builder = match weights {
         Weights::Arranged => builder.with_optimization_level(GraphOptimizationLevel::All)?,
-        Weights::WhereTheyLie => builder
-            .with_optimization_level(GraphOptimizationLevel::Level2)?
-            .with_prepacking(false)?
-            .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?,
+        Weights::WhereTheyLie => {
+            builder.with_optimization_level(GraphOptimizationLevel::Level2)?.with_prepacking(false)?
+        }
     };
-    Ok(builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?)
+    // The first provider that can run a node does: the processor's comes last.
+    builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
+    Ok(match weights {
+        Weights::Arranged => builder,
+        Weights::WhereTheyLie => {
+            builder.with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
+        }
+    })
 }
 
 /// Either ours already, or ONNX Runtime's, still without a place.

@@ -16,32 +16,18 @@ pub struct Piece {
     pub inputs: Vec<String>,
     /// What it answers for pieces after it, and of the graph's outputs.
     pub outputs: Vec<String>,
-    /// Bytes of its weights.
-    pub weights: u64,
-    /// The most bytes held while it runs: its weights, what it computes, and what other pieces left for
-    /// later.
-    pub peak: u64,
-}
-
-/// Where to cut: the first node of each piece but the first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cuts {
-    /// Positions, ascending.
-    pub at: Vec<usize>,
-    /// The most bytes held at any time, the graph's inputs aside.
-    pub peak: u64,
 }
 
 impl Liveness {
-    /// Cuts into pieces that hold at most `limit` bytes each, where that can be done; else as little as can
+    /// Where to cut, the first node of each piece: into pieces that hold at most `limit` bytes each, where that can be done; else as little as can
     /// be. Of all ways to do so, the one that hands over the fewest bytes is taken, a session counting as much
     /// as 16 MiB.
-    pub fn cuts(&self, limit: u64) -> Cuts {
+    pub fn cuts(&self, limit: u64) -> Vec<usize> {
         self.cuts_at_price(limit, 16 << 20)
     }
 
     /// The same with another price of a session, in bytes handed over.
-    pub fn cuts_at_price(&self, limit: u64, session: u64) -> Cuts {
+    pub fn cuts_at_price(&self, limit: u64, session: u64) -> Vec<usize> {
         let limit = limit.max(self.least());
         let count = self.during.len();
         let mut best: Vec<Option<(u64, usize)>> = vec![None; count + 1];
@@ -66,9 +52,7 @@ impl Liveness {
             until = from;
         }
         at.reverse();
-        let peak = self.peak_of(&at);
-        at.remove(0);
-        Cuts { at, peak }
+        at
     }
 
     /// The fewest bytes that some way to cut holds at most.
@@ -92,15 +76,6 @@ impl Liveness {
         least[count]
     }
 
-    /// The most bytes held when pieces begin at these nodes.
-    fn peak_of(&self, at: &[usize]) -> u64 {
-        let ends = at.iter().skip(1).copied().chain([self.during.len()]);
-        let peak = |(&from, end): (&usize, usize)| {
-            self.pieces_from(from).find(|(until, _)| *until == end).map_or(0, |(_, peak)| peak)
-        };
-        at.iter().zip(ends).map(peak).max().unwrap_or(0)
-    }
-
     /// The pieces that begin at node `from`: the node after each, and the most bytes held while it runs.
     /// What a piece is given stays until its end, and so do its weights.
     fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
@@ -118,9 +93,8 @@ impl Liveness {
 }
 
 impl Document {
-    /// The pieces between `cuts`, of a [bound](Document::bind) graph and its shapes.
-    pub fn pieces(&self, shapes: &Shapes, liveness: &Liveness, cuts: &Cuts) -> Vec<Piece> {
-        let starts: Vec<usize> = std::iter::once(0).chain(cuts.at.iter().copied()).collect();
+    /// The pieces that begin at these nodes, of a [bound](Document::bind) graph and its shapes.
+    pub fn pieces(&self, shapes: &Shapes, starts: &[usize]) -> Vec<Piece> {
         let ends = starts.iter().skip(1).copied().chain([self.graph.node.len()]);
         let mut last_read: HashMap<&str, usize> = HashMap::new();
         for (at, node) in self.graph.node.iter().enumerate() {
@@ -172,10 +146,7 @@ impl Document {
                     folder: self.folder.clone(),
                 };
                 document.frame.graph = None;
-                let weights = document.weight_bytes();
-                let peak =
-                    liveness.pieces_from(from).find(|(end, _)| *end == until).map_or(0, |(_, peak)| peak);
-                Piece { document, inputs, outputs, weights, peak }
+                Piece { document, inputs, outputs }
             })
             .collect()
     }

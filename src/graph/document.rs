@@ -9,7 +9,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Error,
+    Error, Port,
     element::ElementType,
     mapping,
     onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetId, TensorProto, ValueInfoProto},
@@ -92,6 +92,11 @@ impl Document {
         &self.folder
     }
 
+    /// What it answers, in order.
+    pub fn answers(&self) -> impl Iterator<Item = Port> {
+        self.graph.output.iter().map(Port::from)
+    }
+
     /// The names of what it takes, in order.
     pub fn inputs(&self) -> impl Iterator<Item = &str> {
         self.graph.input.iter().map(|input| input.name.as_str())
@@ -102,9 +107,9 @@ impl Document {
         self.graph.output.iter().map(|output| output.name.as_str())
     }
 
-    /// How many operators it has.
-    pub fn nodes(&self) -> usize {
-        self.graph.node.len()
+    /// What it takes, in order.
+    pub fn ports(&self) -> impl Iterator<Item = Port> {
+        self.graph.input.iter().map(Port::from)
     }
 
     /// Bytes of its weights as they are stored.

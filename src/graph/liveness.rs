@@ -107,11 +107,12 @@ impl Document {
             }
         }
         let count = nodes.len();
-        let mut held_from = vec![0i64; count + 2];
+        let (mut held_from, mut answered) = (vec![0i64; count + 2], vec![0i64; count]);
         let mut lasts = vec![Vec::new(); count];
         for &(owner, size, until) in &buffers {
             if let Some(from) = owner {
                 held_from[from] += size as i64;
+                answered[from] += size as i64;
                 held_from[until.max(from) + 1] -= size as i64;
             }
             if until < count {
@@ -122,9 +123,8 @@ impl Document {
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
             let node = Node::from(proto);
-            let own: i64 = buffers.iter().filter(|b| b.0 == Some(at)).map(|b| b.1 as i64).sum();
             held += held_from[at];
-            before.push((held - own).max(0) as u64);
+            before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             loaded.push(fresh.filter_map(|name| weights.get(name)).sum());

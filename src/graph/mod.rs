@@ -24,7 +24,7 @@ mod tensor;
 mod widen;
 mod workspace;
 
-pub use cut::{Cuts, Piece};
+pub use cut::Piece;
 pub use document::{Beside, Document};
 pub use element::ElementType;
 pub use error::Error;

@@ -13,7 +13,7 @@ use super::{
     plan::{Brush, Drawn, Plan, failed},
 };
 use crate::{
-    diffusion::{self, Noise, Options, Request, TextToImage},
+    diffusion::{self, Footprints, Noise, Options, Request, TextToImage},
     engine::{self, Candidate, Residency, Wishes},
     pipeline::Budget,
     story::{Scene, Seed, Size},
@@ -40,13 +40,16 @@ impl<'a> Painter<'a> {
         let unusable = |error| failed(diffusion::Error::Engine(error), "");
         let (device, why) = machine.choose(plan.memory.device).map_err(unusable)?;
         let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let candidate = |(size, rows): (&Size, u64)| {
-            let demands = diffusion::demands(&brush.model, &brush.geometry, device.device, *size, rows)?;
-            Ok(Candidate { width: size.width, height: size.height, rows, demands })
+        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device)
+            .map_err(|error| failed(error, ""))?;
+        let candidate = |(size, rows): (&Size, u64)| Candidate {
+            width: size.width,
+            height: size.height,
+            rows,
+            demands: footprints.demands(*size, rows),
         };
         let ways = plan.sizes.iter().flat_map(|size| (1..=rows).rev().map(move |rows| (size, rows)));
-        let candidates: Result<Vec<_>, diffusion::Error> = ways.map(candidate).collect();
-        let candidates = candidates.map_err(|error| failed(error, ""))?;
+        let candidates: Vec<_> = ways.map(candidate).collect();
         let budget = match plan.memory.budget {
             Budget::Auto => None,
             Budget::Bytes(bytes) => Some(bytes),
