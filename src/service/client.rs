@@ -1,22 +1,21 @@
 //! Asking a server: one client, one way to fail.
 
 use std::{
-    error::Error as StdError,
     io::Read,
     sync::mpsc,
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::{
     StatusCode, Url,
     blocking::Client,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     redirect::Policy,
 };
 
-use super::{Error, Settings};
+use super::{Error, Settings, told, wish};
 
 /// How often the user's wish to stop is looked for.
 const GLANCE: Duration = Duration::from_millis(40);
@@ -310,29 +309,4 @@ fn shown(url: &Url) -> String {
 fn is_here(host: &str) -> bool {
     let name = host.trim_start_matches('[').trim_end_matches(']');
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// How long the server asks to wait: seconds, or a date.
-fn wish(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// What went wrong, down to the last cause, without the address: it may hold what is secret.
-fn told(error: &(dyn StdError + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        let text = text.split(" for url (").next().unwrap_or_default();
-        if texts.last().is_none_or(|last| last != text) {
-            texts.push(text.to_owned());
-        }
-        cause = error.source();
-    }
-    texts.join(": ")
 }

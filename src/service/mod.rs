@@ -6,8 +6,10 @@
 
 mod client;
 mod error;
+mod manners;
 mod settings;
 
 pub use client::{Answer, Service};
 pub use error::Error;
+pub use manners::{told, wish};
 pub use settings::{Secret, Settings, Stop};

@@ -10,11 +10,13 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::service::{told, wish};
+
 use super::{
     super::progress::Watch,
     HubError, Listed, Repository, Revision, Settings,
     repository::{Entry, Info},
-    retry::{Fault, passes, retry, told, wish},
+    retry::{Fault, passes, retry},
 };
 
 /// More of an answer than this is not read: the longest list of a repository has some megabytes.

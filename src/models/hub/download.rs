@@ -12,6 +12,8 @@ use reqwest::{
     header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE},
 };
 
+use crate::service::told;
+
 use super::{
     super::{
         content::Checksums,
@@ -19,7 +21,7 @@ use super::{
     },
     Hub, HubError, Listed, Repository,
     client::shown,
-    retry::{Fault, retry, told},
+    retry::{Fault, retry},
 };
 
 impl Hub {

@@ -1,16 +1,9 @@
 //! Trying again: which failures are worth it, and how long to wait.
 
-use std::{
-    error::Error,
-    io, thread,
-    time::{Duration, SystemTime},
-};
+use std::{thread, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::{
-    StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
-};
+use reqwest::StatusCode;
 
 use super::{super::progress::Watch, HubError, Settings};
 use crate::models::Event;
@@ -85,52 +78,4 @@ pub(super) fn retry<T>(
 /// Whether a server that answers `status` may answer otherwise in a moment.
 pub(super) fn passes(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// How long the server asks to wait: seconds, or a date.
-pub(super) fn wish(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// What went wrong, down to the last cause, without the address: it may hold a signature.
-pub(super) fn told(error: &(dyn Error + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        let text = text.split(" for url (").next().unwrap_or_default();
-        if texts.last().is_none_or(|last| last != text) {
-            texts.push(text.to_owned());
-        }
-        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            // An I/O error speaks as the one inside it does.
-            Some(inner) => inner.source(),
-            None => error.source(),
-        };
-    }
-    texts.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wishes_are_seconds_or_dates() {
-        let wish = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().unwrap());
-            wish(&headers)
-        };
-        assert_eq!(wish("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wish("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(90));
-        assert!((80..=90).contains(&wish(&later).unwrap().as_secs()));
-        assert_eq!(wish("soon"), None);
-    }
 }
