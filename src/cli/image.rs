@@ -242,7 +242,7 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
     let (device, why) =
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
-    let footprints = diffusion::Footprints::read(model, &geometry, device.device).map_err(because)?;
+    let footprints = diffusion::Footprints::read(model, &geometry, device.device, None).map_err(because)?;
     let candidate = |rows: u64| Candidate {
         width: size.width,
         height: size.height,

@@ -4,10 +4,15 @@ use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, Slice, concatenate};
 
 use crate::{
     engine::{self, Element, Port, Tensor},
+    graph::{BESIDE_KEYS, BESIDE_VALUES, Document},
     models::{Family, Part},
 };
 
-use super::{Error, Way, network::Network, packing};
+use super::{
+    Error, Way,
+    network::{self, Network},
+    packing,
+};
 
 /// What the denoiser is told beside latents and timestep: by the name of its input, one row for each
 /// row of the batch.
@@ -61,7 +66,18 @@ impl Denoiser {
     /// Loads the denoiser of a model of `family` and finds out which dialect it speaks: timesteps as
     /// a scalar or one a row, in integers or floats; everything in 16 or 32 bits.
     pub fn open(part: &Part, family: Family, options: &engine::Options, way: Way) -> Result<Self, Error> {
-        let network = Network::open(&part.file, options, way)?;
+        Self::of(network::read(&part.file, options.device)?, part, family, options, way)
+    }
+
+    /// The same of a graph that was read from the part's file, and perhaps changed.
+    pub(super) fn of(
+        document: Document,
+        part: &Part,
+        family: Family,
+        options: &engine::Options,
+        way: Way,
+    ) -> Result<Self, Error> {
+        let network = Network::of(document, &part.file, options, way);
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "denoiser", reason };
         let names: &[&str] = match family {
             Family::StableDiffusion => &["sample", "timestep", "encoder_hidden_states", "timestep_cond"],
@@ -86,7 +102,8 @@ impl Denoiser {
         let (sample, timestep) = (port(names[0])?, port("timestep")?);
         port("encoder_hidden_states")?;
         for input in network.inputs() {
-            if !names.contains(&input.name.as_str()) {
+            let beside = [BESIDE_KEYS, BESIDE_VALUES].contains(&input.name.as_str());
+            if !beside && !names.contains(&input.name.as_str()) {
                 return Err(wrong(format!("it takes `{}`, which nobody here can give", input.name)));
             }
             if input.element.is_none() {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Error, Geometry,
+    Error, Geometry, IpAdapter,
     network::{self, Rewritten},
 };
 
@@ -21,15 +21,20 @@ const T5_TOKENS: [u64; 2] = [256, 512];
 pub struct Footprints<'a> {
     model: &'a Model,
     geometry: &'a Geometry,
-    /// Of the text encoders, the same at every size.
+    /// Of the encoders, the same at every size.
     texts: Vec<Demand>,
     /// The denoiser and the VAE decoder.
     drawing: Vec<(&'a Part, Rewritten)>,
 }
 
 impl<'a> Footprints<'a> {
-    /// Reads the graphs of all parts that draw a picture.
-    pub fn read(model: &'a Model, geometry: &'a Geometry, device: Device) -> Result<Self, Error> {
+    /// Reads the graphs of all parts that draw a picture, those of an adapter included.
+    pub fn read(
+        model: &'a Model,
+        geometry: &'a Geometry,
+        device: Device,
+        adapter: Option<&IpAdapter>,
+    ) -> Result<Self, Error> {
         use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
         let rewritten = |part: &'a Part| {
             let document = network::read(&part.file, device)?;
@@ -42,11 +47,20 @@ impl<'a> Footprints<'a> {
             let (network, bound) = rewritten(part)?;
             texts.push(demand(part, &network, &bound));
         }
-        let mut drawing = Vec::new();
-        for kind in [Denoiser, VaeDecoder] {
-            let part = model.part(kind)?;
-            drawing.push((part, rewritten(part)?.0));
+        if let Some(adapter) = adapter {
+            let (document, bound) = adapter.image_encoder(device)?;
+            let network = Rewritten::new(document, &bound);
+            // As far as its shapes can be known.
+            texts.extend(
+                network.footprint(&bound).map(|footprint| demand_of("image encoder".into(), footprint, None)),
+            );
         }
+        let part = model.part(Denoiser)?;
+        let document = denoiser(model, part, geometry, device, adapter)?;
+        let bound = bindings(&document, part, model, geometry, geometry.native, 1);
+        let mut drawing = vec![(part, Rewritten::new(document, &bound))];
+        let part = model.part(VaeDecoder)?;
+        drawing.push((part, rewritten(part)?.0));
         Ok(Self { model, geometry, texts, drawing })
     }
 
@@ -70,12 +84,32 @@ fn demand(part: &Part, network: &Rewritten, bound: &Bindings) -> Demand {
         network::Footprint { weights, activations: weights, least: 2 * weights }
     });
     let tiled = (part.kind == PartKind::VaeDecoder).then(|| network.least_in_tiles(bound)).flatten();
+    demand_of(part.kind.to_string(), footprint, tiled)
+}
+
+fn demand_of(part: String, footprint: network::Footprint, tiled: Option<u64>) -> Demand {
     Demand {
-        part: part.kind.to_string(),
+        part,
         weights: footprint.weights,
         activations: network::taken(footprint.activations),
         least: network::taken(tiled.map_or(footprint.least, |tiled| tiled.min(footprint.least))),
     }
+}
+
+/// The graph of a model's denoiser, which looks through `adapter` if there is one.
+pub(super) fn denoiser(
+    model: &Model,
+    part: &Part,
+    geometry: &Geometry,
+    device: Device,
+    adapter: Option<&IpAdapter>,
+) -> Result<Document, Error> {
+    let mut document = network::read(&part.file, device)?;
+    if let Some(adapter) = adapter {
+        let bound = bindings(&document, part, model, geometry, geometry.native, 2);
+        adapter.graft(&mut document, &bound)?;
+    }
+    Ok(document)
 }
 
 /// The lengths of a part's inputs when it draws a picture of `size`.

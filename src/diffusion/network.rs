@@ -43,12 +43,11 @@ enum State {
 impl Network {
     /// Reads the graph in the file at `path`; its weights are loaded when it first runs.
     pub(super) fn open(path: &Path, options: &engine::Options, way: Way) -> Result<Self, Error> {
-        engine::load()?;
         Ok(Self::of(read(path, options.device)?, path, options, way))
     }
 
     /// A network of a graph that was read from the file at `path`.
-    fn of(document: Document, path: &Path, options: &engine::Options, way: Way) -> Self {
+    pub(super) fn of(document: Document, path: &Path, options: &engine::Options, way: Way) -> Self {
         let port = |port: crate::graph::Port| Port {
             name: port.name,
             element: port.element.and_then(element),
@@ -128,6 +127,7 @@ impl Network {
     }
 
     fn load(&mut self, bound: &Bindings) -> Result<(), Error> {
+        engine::load()?;
         if !self.rewritten {
             rewrite(&mut self.document, bound);
             self.rewritten = true;

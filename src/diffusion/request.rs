@@ -96,6 +96,15 @@ pub enum Kept {
     DenoisingStart(f64),
 }
 
+/// A picture of somebody, for an IP-Adapter to look at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Likeness {
+    /// The picture, of any size.
+    pub picture: RgbImage,
+    /// How much it counts: 0 not at all, 1 as much as the prompt.
+    pub scale: f32,
+}
+
 /// What to draw and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -130,6 +139,8 @@ pub struct Request {
     pub noise: Noise,
     /// What the picture is made of.
     pub start: Start,
+    /// Who is in it; needs a model that was [opened](super::TextToImage::open) with an adapter.
+    pub likeness: Option<Likeness>,
     /// Stops after this share of the way, 0 < end < 1, so that another model can go on.
     pub denoising_end: Option<f64>,
     /// What the SDXL refiner is told of the beauty of the picture and of what it is not; up to 10.
@@ -155,6 +166,7 @@ impl Request {
             rng: Rng::default(),
             noise: Noise::Seed(Seed(0)),
             start: Start::Noise,
+            likeness: None,
             denoising_end: None,
             aesthetic_score: (6.0, 2.5),
         }

@@ -12,11 +12,11 @@ use crate::{
 };
 
 use super::{
-    Denoiser, Error, Geometry, Kept, Noise, Options, Picture, Progress, Random, Reading, Request, Source,
-    Start, Tokenizer, VaeDecoder, VaeEncoder, blank,
+    Denoiser, Error, Geometry, IpAdapter, Kept, Noise, Options, Picture, Progress, Random, Reading, Request,
+    Source, Start, Tokenizer, VaeDecoder, VaeEncoder, blank,
     conditioning::{Conditioning, Encoders, Manner},
     denoiser::Told,
-    guidance, packing,
+    footprint, guidance, packing,
     profile::{Profile, scheduler_config, scheduler_error},
     published,
     schedulers::{self, Config, Schedule, Scheduler, scheduler},
@@ -32,12 +32,26 @@ pub struct TextToImage {
     scheduler: Config,
     profile: Profile,
     notes: Vec<String>,
+    adapter: Option<IpAdapter>,
     denoiser: Option<Denoiser>,
     decoder: Option<VaeDecoder>,
     encoder: Option<VaeEncoder>,
 }
 
 impl TextToImage {
+    /// The same model, looking through `adapter` at the pictures that requests come with.
+    pub fn with_adapter(mut self, adapter: IpAdapter) -> Result<Self, Error> {
+        if !matches!(self.model.family, Family::StableDiffusion | Family::StableDiffusionXl) {
+            return Err(Error::Request(format!(
+                "`{}` has no cross-attention, which an IP-Adapter needs: take a Stable Diffusion 1, 2 or XL model, or characters without pictures",
+                self.model.name
+            )));
+        }
+        self.denoiser = None;
+        self.adapter = Some(adapter);
+        Ok(self)
+    }
+
     /// Reads the model's settings; weights are loaded when they are first needed.
     pub fn open(model: &Model, options: Options) -> Result<Self, Error> {
         let geometry = Geometry::of(model)?;
@@ -58,6 +72,7 @@ impl TextToImage {
             geometry,
             scheduler,
             notes,
+            adapter: None,
             denoiser: None,
             decoder: None,
             encoder: None,
@@ -127,7 +142,11 @@ impl TextToImage {
             Some(denoiser) => denoiser,
             None => {
                 let part = self.model.part(PartKind::Denoiser)?;
-                Denoiser::open(part, self.model.family, &self.options.session, self.options.way())?
+                let (session, way) = (&self.options.session, self.options.way());
+                let adapter = self.adapter.as_ref();
+                let document =
+                    footprint::denoiser(&self.model, part, &self.geometry, session.device, adapter)?;
+                Denoiser::of(document, part, self.model.family, session, way)?
             }
         };
         let drawn = denoise(
@@ -161,6 +180,9 @@ impl TextToImage {
         }
         if !(0.0..=1.0).contains(&request.guidance_rescale) {
             return wrong(format!("guidance rescale is {}, expected 0 to 1", request.guidance_rescale));
+        }
+        if request.likeness.is_some() && self.adapter.is_none() {
+            return wrong("a picture of a character is given, and no IP-Adapter to look at it".into());
         }
         match &request.start {
             Start::Given(_, Kept::Strength(strength)) if !(0.0..=1.0).contains(strength) => {
@@ -200,6 +222,12 @@ impl TextToImage {
             told.each(name, stack(&pooled)?.into_dyn());
         }
         let count = rows.len();
+        if let Some(adapter) = &mut self.adapter {
+            let likeness = request.likeness.as_ref().map(|likeness| (&likeness.picture, likeness.scale));
+            for (name, values) in adapter.told(likeness, guided, &self.options)? {
+                told.each(name, values);
+            }
+        }
         if self.model.family == Family::StableDiffusionXl {
             told.each("time_ids", self.time_ids(request, guided).into_dyn());
         }

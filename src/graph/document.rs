@@ -240,8 +240,17 @@ impl NodeProto {
 impl ValueInfoProto {
     /// A port of a type and of fixed lengths.
     pub(super) fn fixed(name: &str, element: ElementType, dims: &[u64]) -> Self {
+        let dims: Vec<Option<u64>> = dims.iter().map(|&length| Some(length)).collect();
+        Self::open(name, element, &dims)
+    }
+
+    /// A port of a type and of lengths that may be free.
+    pub(super) fn open(name: &str, element: ElementType, dims: &[Option<u64>]) -> Self {
         use super::onnx::{DimProto, ShapeProto, TensorTypeProto, TypeProto};
-        let dim = |&length: &u64| DimProto { dim_value: Some(length as i64), dim_param: None };
+        let dim = |&length: &Option<u64>| DimProto {
+            dim_value: length.map(|length| length as i64),
+            dim_param: None,
+        };
         let shape = Some(ShapeProto { dim: dims.iter().map(dim).collect() });
         let tensor_type = Some(TensorTypeProto { elem_type: element.0, shape });
         Self { name: name.into(), r#type: Some(TypeProto { tensor_type }) }

@@ -21,6 +21,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The file holds no tensors as safetensors has them, or not all it lists.
+    #[error("`{}` is not a safetensors file: {reason}; if it is a Git LFS pointer, fetch the real file", path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The shape of something cannot be known.
     #[error("{0}")]
     Shape(#[from] super::shapes::Unknown),

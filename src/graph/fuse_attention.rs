@@ -40,6 +40,15 @@ pub(super) enum Keys {
     ByToken(String),
 }
 
+impl Keys {
+    /// The tensor.
+    pub(super) fn tensor(&self) -> &str {
+        match self {
+            Self::Plain(tensor) | Self::ByToken(tensor) => tensor,
+        }
+    }
+}
+
 impl Document {
     /// Every attention without a mask in the graph.
     pub(super) fn attentions(&self, shapes: &Shapes) -> Vec<Attention> {
@@ -171,7 +180,7 @@ impl<'a> Replaced<'a> {
         };
         let values = self.by_token(&attention.values, attention, &name, "v", &mut made);
         // What follows mostly puts the heads beside each other, as the fused operator answers them.
-        let (place, output, apart) = self.joined_answer(attention, shapes);
+        let (place, output, apart) = self.document.joined_answer(&self.index, attention, shapes);
         let fused_output = if apart { format!("{name}.joined") } else { output.clone() };
         let width = shapes.get(&attention.queries).and_then(|known| known.dims.last().copied());
         let default = 1.0 / (width.unwrap_or(1) as f64).sqrt();
@@ -237,16 +246,30 @@ impl<'a> Replaced<'a> {
         made.push(node("Reshape", &joined, &[by_token, &shape], &[&joined]));
         joined
     }
+}
 
-    /// Where the fused operator goes, the tensor it answers, and whether its heads must be taken apart.
-    fn joined_answer(&self, attention: &Attention, shapes: &Shapes) -> (usize, String, bool) {
-        let answer = self.document.graph.node[attention.at].output[0].clone();
+impl Document {
+    /// How many operators attend, fused ones.
+    pub fn fused_attentions(&self) -> usize {
+        let fused = |node: &&NodeProto| node.op_type == "MultiHeadAttention" && node.domain == CONTRIB;
+        self.graph.node.iter().filter(fused).count()
+    }
+
+    /// Where the operator stands whose answer, the tensor named, has the heads beside each other, if that can be
+    /// had; and whether that is not so, and its heads lie apart.
+    pub(super) fn joined_answer(
+        &self,
+        index: &Index,
+        attention: &Attention,
+        shapes: &Shapes,
+    ) -> (usize, String, bool) {
+        let answer = self.graph.node[attention.at].output[0].clone();
         if attention.rank == 3 {
             return (attention.at, answer, false);
         }
         let follows = |tensor: &str, kind: &str| {
-            let at = self.index.only_reader(tensor)?;
-            let node = &self.document.graph.node[at];
+            let at = index.only_reader(tensor)?;
+            let node = &self.graph.node[at];
             (node.op_type == kind && node.input[0] == tensor).then_some((at, node))
         };
         let joined = || {
@@ -259,13 +282,5 @@ impl<'a> Replaced<'a> {
             is_joined.then(|| (at, reshape.output[0].clone(), false))
         };
         joined().unwrap_or((attention.at, answer, true))
-    }
-}
-
-impl Document {
-    /// How many operators attend, fused ones.
-    pub fn fused_attentions(&self) -> usize {
-        let fused = |node: &&NodeProto| node.op_type == "MultiHeadAttention" && node.domain == CONTRIB;
-        self.graph.node.iter().filter(fused).count()
     }
 }

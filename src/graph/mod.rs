@@ -1,8 +1,9 @@
 //! The ONNX graph as data: read it, ask what it looks at and what it holds, change it, write it.
 //!
 //! A [`Document`] is a whole ONNX file; [`Graph`] is what can be asked of it without its weights, such as how
-//! far it [looks](Graph::reach). It knows operators, and no model by name.
+//! far it [looks](Graph::reach); a [`TensorFile`] holds weights without a graph. It knows operators, and no model by name.
 
+mod attend_beside;
 mod bind;
 mod cut;
 mod document;
@@ -21,9 +22,11 @@ mod read;
 mod resize_to_skip;
 mod shapes;
 mod tensor;
+mod tensor_file;
 mod widen;
 mod workspace;
 
+pub use attend_beside::{BESIDE_KEYS, BESIDE_VALUES};
 pub use cut::Piece;
 pub use document::{Beside, Document};
 pub use element::ElementType;
@@ -34,3 +37,4 @@ pub use neck::Halves;
 pub use reach::{Reach, Unbounded};
 pub use read::{Graph, Node, Port, Weight};
 pub use shapes::{Bindings, Known, Shapes, Unknown};
+pub use tensor_file::{Stored, TensorFile};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Error, Model, Upscaler,
+    Adapter, Error, Model, Upscaler,
     embedded::{POCKET, POCKET_UPSCALER},
     lock::check_name,
 };
@@ -93,6 +93,11 @@ impl Catalog {
     /// ONNX file.
     pub fn upscaler(&self, name: &str) -> Result<Upscaler, Error> {
         Upscaler::open(name, &self.folder_of(name)?)
+    }
+
+    /// Finds an IP-Adapter, in the same places as [`find`](Self::find).
+    pub fn adapter(&self, name: &str) -> Result<Adapter, Error> {
+        Adapter::open(name, &self.folder_of(name)?)
     }
 
     /// The upscaler for pictures that the model `drawn_by` drew, if there is one that should be taken

@@ -1,7 +1,7 @@
 //! Model folders: where they lie, how they get there, and what is in them.
 //!
 //! [`Catalog`] finds a model by name or path, and pulls, adds, verifies and removes models; [`Model`] is one
-//! folder in the diffusers layout, read and checked: its [`Family`], its [`Part`]s, its digest; an [`Upscaler`] is one ONNX file. [`Hub`] is
+//! folder in the diffusers layout, read and checked: its [`Family`], its [`Part`]s, its digest; an [`Upscaler`] is one ONNX file; an [`Adapter`] lets a model look at a picture. [`Hub`] is
 //! where models are fetched from, [`Offer`] one that somebody publishes there, [`Lock`] the list of exactly
 //! what is installed:
 //!
@@ -11,6 +11,7 @@
 //!          .staging/NAME/    what is being fetched or copied; becomes NAME when it is whole
 //! ```
 
+mod adapter;
 mod add;
 mod catalog;
 mod content;
@@ -36,6 +37,7 @@ mod trial;
 mod upscaler;
 mod verify;
 
+pub use adapter::Adapter;
 pub use add::Taking;
 pub use catalog::{Catalog, Installed, Origin};
 pub use describe::Description;

@@ -1,6 +1,7 @@
 //! Pictures, prompts, tokens and noise against what diffusers, transformers and PyTorch made of the same
 //! weights: `python/reference` wrote `tests/fixtures/reference`, whose README says how it is laid out.
 
+mod ip_adapter;
 mod mistakes;
 mod models;
 mod noise;

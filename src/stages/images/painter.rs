@@ -40,7 +40,7 @@ impl<'a> Painter<'a> {
         let unusable = |error| failed(diffusion::Error::Engine(error), "");
         let (device, why) = machine.choose(plan.memory.device).map_err(unusable)?;
         let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device)
+        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device, None)
             .map_err(|error| failed(error, ""))?;
         let candidate = |(size, rows): (&Size, u64)| Candidate {
             width: size.width,
