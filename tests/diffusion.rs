@@ -498,6 +498,8 @@ mod stages {
             subject: (*prompt).to_owned(),
             prompt: (*prompt).to_owned(),
             negative_prompt: "text".to_owned(),
+            characters: Vec::new(),
+            likeness: None,
             seed: Seed(7).derive("scene", index as u64),
             line: index as u32 + 1,
         };

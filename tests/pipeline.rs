@@ -245,7 +245,7 @@ fn options_reach_every_kind_of_setting() {
     .unwrap_or_else(|problems| panic!("{}", problems.draw(false)));
     assert_eq!(pipeline.images.size, ImageSize::Exactly(Size::new(768, 1344)));
     assert_eq!(pipeline.scenes.seconds, [2.0, 5.5]);
-    assert_eq!(pipeline.scenes.characters["Mia"], "a girl: nine, red boots");
+    assert_eq!(pipeline.scenes.characters["Mia"].prompt, "a girl: nine, red boots");
     assert_eq!(pipeline.timeline.captions.color.to_string(), "#ff0000");
     assert_eq!(pipeline.timeline.captions.style, CaptionStyle::Box);
     assert_eq!(pipeline.timeline.grade.saturation, 0.5);

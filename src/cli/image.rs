@@ -13,7 +13,7 @@ use super::{
     input::{failed, write_picture},
 };
 use crate::{
-    diffusion::{self, Kept, Noise, Reading, Source, Start, TextToImage},
+    diffusion::{self, IpAdapter, Kept, Likeness, Noise, Reading, Source, Start, TextToImage},
     engine::{self, Candidate, DeviceChoice, Wishes},
     models::{self, Catalog},
     stages::Cancel,
@@ -73,6 +73,15 @@ pub(crate) struct Args {
     /// How much of that picture is redrawn: 0 keeps it, 1 keeps nothing
     #[arg(long, value_name = "0..1", requires = "init_image")]
     strength: Option<f64>,
+    /// What looks at --likeness-image: the name or the folder of an IP-Adapter made for the model's family
+    #[arg(long, value_name = "NAME", requires = "likeness_image")]
+    ip_adapter: Option<String>,
+    /// A picture of somebody who is to be in the picture
+    #[arg(long, value_name = "FILE", requires = "ip_adapter")]
+    likeness_image: Option<PathBuf>,
+    /// How much that picture counts: 0 not at all, 1 as much as the prompt
+    #[arg(long, value_name = "0..1", default_value_t = 0.6)]
+    likeness: f32,
     /// Start from this noise: float32 NPY of shape (1, channels, height/8, width/8), standard normal
     #[arg(long, value_name = "FILE.npy", conflicts_with = "count")]
     latents: Option<PathBuf>,
@@ -161,6 +170,7 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let (mut painter, size) = open(args, &model, output)?;
     let latents = args.latents.as_ref().map(read_latents).transpose()?;
     let start = start(args, size)?;
+    let likeness = likeness(args)?;
     let dropped = painter.dropped_tokens(&args.prompt, args.reading());
     if dropped > 0 && !output.quiet {
         eprintln!("warning: the last {dropped} tokens of the prompt do not fit and are not seen");
@@ -183,6 +193,7 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
             rng: args.rng.into(),
             noise,
             start: start.clone(),
+            likeness: likeness.clone(),
             ..diffusion::Request::new(args.prompt.clone(), size)
         };
         let picture = draw(&mut painter, &request, &cancel, output)?;
@@ -222,6 +233,31 @@ fn start(args: &Args, size: Size) -> Result<Start, Failure> {
     Ok(Start::Given(Source::Picture(fitted), Kept::Strength(strength)))
 }
 
+/// The picture that the adapter looks at.
+fn likeness(args: &Args) -> Result<Option<Likeness>, Failure> {
+    let Some(path) = &args.likeness_image else { return Ok(None) };
+    if !(0.0..=1.0).contains(&args.likeness) {
+        let message = format!("--likeness is {}, expected 0 to 1", args.likeness);
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let picture = image::open(path).map_err(|error| {
+        let shown = path.display();
+        let message = format!("--likeness-image {shown} is no picture that can be read: {error}");
+        Failure::new(Exit::Invalid, message)
+    })?;
+    Ok(Some(Likeness { picture: picture.to_rgb8(), scale: args.likeness }))
+}
+
+/// What looks at pictures, read anew each time: it costs nothing before it looks.
+fn adapter(args: &Args) -> Result<Option<IpAdapter>, Failure> {
+    let Some(name) = &args.ip_adapter else { return Ok(None) };
+    let adapter = Catalog::new(args.machine.models_dir.clone())
+        .adapter(name)
+        .map_err(|error| Failure::because(exit_of_model(&error), &error))?;
+    let adapter = IpAdapter::open(&adapter).map_err(|error| Failure::because(exit_of(&error), &error))?;
+    Ok(Some(adapter))
+}
+
 /// Decides where and how to draw, says so, and reads the model.
 fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(TextToImage, Size), Failure> {
     let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
@@ -242,7 +278,9 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
     let (device, why) =
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
-    let footprints = diffusion::Footprints::read(model, &geometry, device.device, None).map_err(because)?;
+    let looking = adapter(args)?;
+    let footprints =
+        diffusion::Footprints::read(model, &geometry, device.device, looking.as_ref()).map_err(because)?;
     let candidate = |rows: u64| Candidate {
         width: size.width,
         height: size.height,
@@ -264,7 +302,10 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
         limit: placement.predicted,
         rows: candidates[placement.candidate].rows as usize,
     };
-    let painter = TextToImage::open(model, options).map_err(because)?;
+    let mut painter = TextToImage::open(model, options).map_err(because)?;
+    if let Some(looking) = looking {
+        painter = painter.with_adapter(looking).map_err(because)?;
+    }
     Ok((painter, size))
 }
 

@@ -110,6 +110,34 @@ impl Fields<'_> {
         }
     }
 
+    /// A mapping from names of the user's choice to values of `kind`, or to mappings that `read` reads.
+    pub(crate) fn names_or_groups<T>(
+        &mut self,
+        name: &'static str,
+        kind: &Kind<T>,
+        read: impl Fn(&mut Fields<'_>) -> Option<T>,
+    ) -> Option<Vec<(String, T)>> {
+        let Some(Value::Map(entries)) = self.node.get(name).map(|node| &node.value) else {
+            return self.names(name, kind);
+        };
+        self.known.push(name);
+        let read: Vec<_> = entries
+            .iter()
+            .map(|(key, node)| {
+                let path = format!("{name}.{}", key.name);
+                let value = match node.value {
+                    Value::Map(_) => {
+                        let path = self.path_of(&path);
+                        read_fields(node, &path, self.problems, &read)
+                    }
+                    _ => self.read(&path, node, kind),
+                };
+                value.map(|value| (key.name.clone(), value))
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
     /// The mapping `name`, read by `read`.
     pub(crate) fn group<T>(
         &mut self,

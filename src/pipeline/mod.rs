@@ -29,7 +29,7 @@ pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, Card, DirectorEngine, Effects, ImageSize, Images, Llm, Memory, Music, Narration,
-    Pipeline, Play, ProgressBar, Remote, Scenes, Server, Timeline, Upscale, UpscaleEngine, Video,
+    Budget, Captions, Card, Character, DirectorEngine, Effects, ImageSize, Images, Llm, Memory, Music,
+    Narration, Pipeline, Play, ProgressBar, Remote, Scenes, Server, Timeline, Upscale, UpscaleEngine, Video,
     VoiceEngine, Watermark,
 };

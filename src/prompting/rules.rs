@@ -85,8 +85,11 @@ impl<'a> SceneWriter<'a> {
         if stretch.opens_paragraph {
             self.chooser.paragraph();
         }
-        let (prompt, subject) = match &stretch.directed {
-            Some(picture) => (self.directed(index, &stretch, picture), picture.clone()),
+        let (prompt, subject, characters) = match &stretch.directed {
+            Some(picture) => {
+                let (prompt, characters) = self.directed(index, &stretch, picture);
+                (prompt, picture.clone(), characters)
+            }
             None => self.chosen(index, &stretch),
         };
         Scene {
@@ -97,13 +100,15 @@ impl<'a> SceneWriter<'a> {
             subject,
             prompt,
             negative_prompt: self.negative_prompt.clone(),
+            characters: characters.into_iter().map(str::to_owned).collect(),
+            likeness: None,
             seed: self.brief.seed.derive("scene", index as u64),
             line: stretch.line,
         }
     }
 
-    /// The prompt of a picture that the script asks for, word for word.
-    fn directed(&mut self, index: usize, stretch: &Stretch, picture: &str) -> String {
+    /// The prompt of a picture that the script asks for, word for word, and who is in it.
+    fn directed(&mut self, index: usize, stretch: &Stretch, picture: &str) -> (String, Vec<&'a str>) {
         // Directions are read as English where they are: what they name in other languages is not lost.
         let language = if picture.is_ascii() { "en" } else { &self.brief.narration.language };
         let reading = Reading::of(picture, language, self.lexicon, &self.names);
@@ -117,11 +122,11 @@ impl<'a> SceneWriter<'a> {
         parts.push((Weight::Subject, picture));
         parts.extend(people.iter().map(|description| (Weight::Character, *description)));
         parts.push((Weight::Light, light.unwrap_or_default()));
-        self.fit(index, stretch, parts)
+        (self.fit(index, stretch, parts), named)
     }
 
-    /// The prompt and the subject that the scene's words lead to.
-    fn chosen(&mut self, index: usize, stretch: &Stretch) -> (String, String) {
+    /// The prompt and the subject that the scene's words lead to, and who is in it.
+    fn chosen(&mut self, index: usize, stretch: &Stretch) -> (String, String, Vec<&'a str>) {
         let lexicon = self.lexicon;
         let reading = Reading::of(&stretch.text, &self.brief.narration.language, lexicon, &self.names);
         let choice = self.chooser.next(&reading);
@@ -163,7 +168,7 @@ impl<'a> SceneWriter<'a> {
         parts.push((Weight::Shot, shot.unwrap_or_default()));
         let shown = people.iter().copied().chain((!stand_in).then_some(subject.name.as_str()));
         let shown = shown.collect::<Vec<_>>().join(", ");
-        (self.fit(index, stretch, parts), shown)
+        (self.fit(index, stretch, parts), shown, people)
     }
 
     /// Adds the suffixes, and leaves out what the text encoder would not read.

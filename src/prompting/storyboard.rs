@@ -21,7 +21,7 @@ use super::{
     prompt::{Weight, negative, write},
     stretch::{Stretch, divided},
 };
-use crate::story::{Narration, Scene, Script, Seed};
+use crate::story::{Likeness, Narration, Scene, Script, Seed};
 
 /// Scenes with what they show, and what the video is called.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,9 @@ pub struct BoardScene {
     /// Who is in it, by name.
     #[serde(default)]
     pub characters: Vec<String>,
+    /// How much the picture of the first of them counts, 0 to 1; what the pipeline says where it is not there.
+    #[serde(default)]
+    pub likeness: Option<f64>,
     /// The whole prompt; where it is there, nothing is written around it.
     #[serde(default)]
     pub prompt: Option<String>,
@@ -109,6 +112,8 @@ impl Storyboard {
                 prompt: Some(scene.prompt.clone()),
                 negative_prompt: Some(scene.negative_prompt.clone()),
                 seed: Some(scene.seed.0),
+                characters: scene.characters.clone(),
+                likeness: scene.likeness.map(|likeness| f64::from(likeness.0) / 1000.0),
                 ..BoardScene::default()
             }
         };
@@ -161,6 +166,9 @@ impl Storyboard {
                 let names: Vec<String> = scene.characters.iter().map(|name| quoted(name)).collect();
                 let _ = writeln!(yaml, "    characters: [{}]", names.join(", "));
             }
+            if let Some(likeness) = scene.likeness {
+                let _ = writeln!(yaml, "    likeness: {likeness}");
+            }
             if let Some(seed) = scene.seed {
                 let _ = writeln!(yaml, "    seed: {seed}");
             }
@@ -197,6 +205,9 @@ impl Storyboard {
                 && scene.prompt.as_deref().unwrap_or_default().trim().is_empty();
             if blank {
                 faults.push(format!("{name} has neither `subject` nor `prompt`"));
+            }
+            if let Some(likeness) = scene.likeness.filter(|likeness| !(0.0..=1.0).contains(likeness)) {
+                faults.push(format!("the likeness of {name} is {likeness}, expected 0 to 1"));
             }
             if scene.subject.chars().count() > 400 {
                 faults.push(format!("the subject of {name} is longer than 400 characters"));
@@ -283,6 +294,8 @@ impl Storyboard {
                 .unwrap_or_else(|| scene.subject.clone()),
             prompt,
             negative_prompt: scene.negative_prompt.clone().unwrap_or_else(|| usual.to_owned()),
+            characters: scene.characters.clone(),
+            likeness: scene.likeness.map(Likeness::of),
             seed: scene.seed.map_or_else(|| brief.seed.derive("scene", index as u64), Seed),
             line: stretch.line,
         }

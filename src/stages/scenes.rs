@@ -1,6 +1,6 @@
 //! From the narration to scenes with prompts, for the model that will draw them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Cached, Context, Error, Kind,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diffusion::Tokenizer,
     models::Catalog,
-    pipeline::{DirectorEngine, Pipeline},
+    pipeline::{Character, DirectorEngine, Pipeline},
     prompting::{self, Brief, Direction, Director, LONGEST_STORYBOARD, Llm, Rules, Storyboard},
     service,
     store::{Key, KeyBuilder},
@@ -50,7 +50,8 @@ pub fn run(
     // Start and end take a place each.
     let count = |prompt: &str| tokenizer.as_ref().map_or(0, |tokenizer| tokenizer.count(prompt) + 2);
     let limit = tokenizer.as_ref().map_or(usize::MAX, Tokenizer::limit);
-    let brief = brief(pipeline, script, narration, &count, limit);
+    let looks = looks(pipeline);
+    let brief = brief(pipeline, script, narration, &looks, (&count, limit));
     let (direction, board) = match pipeline.scenes.engine {
         DirectorEngine::Rules => (rules(&brief)?, Storyboard::default()),
         DirectorEngine::File => {
@@ -83,17 +84,24 @@ pub fn cached(
     }
     let tokenizer = tokenizer(pipeline, ctx)?;
     let count = |prompt: &str| tokenizer.count(prompt) + 2;
-    let brief = brief(pipeline, script, narration, &count, tokenizer.limit());
+    let looks = looks(pipeline);
+    let brief = brief(pipeline, script, narration, &looks, (&count, tokenizer.limit()));
     let hits = usize::from(ctx.store.lookup::<Storyboard>(&key(pipeline, &brief)?)?.is_some());
     Ok(Cached { steps: 1, hits })
+}
+
+/// How the people of the script look, in words.
+fn looks(pipeline: &Pipeline) -> BTreeMap<String, String> {
+    let look = |(name, character): (&String, &Character)| (name.clone(), character.prompt.clone());
+    pipeline.scenes.characters.iter().map(look).collect()
 }
 
 fn brief<'a>(
     pipeline: &'a Pipeline,
     script: &'a Script,
     narration: &'a Narration,
-    token_count: &'a dyn Fn(&str) -> usize,
-    token_limit: usize,
+    characters: &'a BTreeMap<String, String>,
+    (token_count, token_limit): (&'a dyn Fn(&str) -> usize, usize),
 ) -> Brief<'a> {
     let settings = &pipeline.scenes;
     Brief {
@@ -103,7 +111,7 @@ fn brief<'a>(
         style: &pipeline.style,
         prompt_suffix: &settings.prompt_suffix,
         negative_prompt: &settings.negative_prompt,
-        characters: &settings.characters,
+        characters,
         token_count,
         token_limit,
         // The lists of subjects are what pocket was taught.

@@ -28,7 +28,7 @@ pub use platform::{
 };
 pub use rng::Rng;
 pub use samples::Samples;
-pub use scene::{Scene, Still};
+pub use scene::{Likeness, Scene, Still};
 pub use scheduler::SchedulerKind;
 pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
 pub use seed::Seed;

@@ -23,10 +23,32 @@ pub struct Scene {
     pub prompt: String,
     /// What the picture must not show.
     pub negative_prompt: String,
+    /// The characters in it, by name, whom the text names first foremost.
+    #[serde(default)]
+    pub characters: Vec<String>,
+    /// How much the picture of a character counts in it, 0 to 1; the character's own where nothing is said.
+    #[serde(default)]
+    pub likeness: Option<Likeness>,
     /// Fixes its initial latents.
     pub seed: Seed,
     /// The script's line where it begins, from 1.
     pub line: u32,
+}
+
+/// How much a character's picture counts beside the prompt, in thousandths: 1000 as much as that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Likeness(pub u32);
+
+impl Likeness {
+    /// From 0, not at all, to 1, as much as the prompt.
+    pub fn of(scale: f64) -> Self {
+        Self((scale.clamp(0.0, 1.0) * 1000.0).round() as u32)
+    }
+
+    /// 0 to 1.
+    pub fn scale(self) -> f32 {
+        self.0 as f32 / 1000.0
+    }
 }
 
 /// The stored picture of a scene.

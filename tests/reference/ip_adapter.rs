@@ -164,3 +164,91 @@ fn adapters_of_other_models_are_refused() {
         .to_string();
     assert!(error.contains("no IP-Adapter"), "{error}");
 }
+
+mod stage {
+    //! The stage images, with a character who has a picture.
+
+    use super::*;
+    use shortform::{
+        pipeline::{self, Pipeline},
+        stages::{Cancel, Context, Stage, images},
+        store::Store,
+        story::{self, Scene, Span, Time},
+    };
+
+    fn settings(sets: &[(&str, &str)]) -> Result<Pipeline, String> {
+        let usual = [("images.model", "sd1"), ("images.inference_steps", "2"), ("memory.device", "cpu")];
+        let set =
+            |(path, value): &(&str, &str)| ("--set".to_owned(), (*path).to_owned(), (*value).to_owned());
+        let sets = usual.iter().chain(sets).map(set).collect();
+        let request = pipeline::Request { sets, ..pipeline::Request::default() };
+        pipeline::load(&request).map_err(|problems| problems.draw(false))
+    }
+
+    fn scene(index: usize, characters: &[&str], likeness: Option<f64>) -> Scene {
+        Scene {
+            index,
+            span: Span::new(Time::ZERO, Time::ZERO),
+            beats: 0..1,
+            text: "Mia waits.".to_owned(),
+            subject: "a girl".to_owned(),
+            prompt: "a girl at a window".to_owned(),
+            negative_prompt: String::new(),
+            characters: characters.iter().map(|&name| name.to_owned()).collect(),
+            likeness: likeness.map(story::Likeness::of),
+            seed: Seed(5),
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn scenes_with_a_character_look_at_its_picture_and_others_do_not() {
+        let studio = Studio::new();
+        studio.open("sd1");
+        let folder = studio.path("sd1").parent().unwrap().to_owned();
+        adapter(&folder, "base", "sd1");
+        let mia = folder.join("mia.png");
+        RgbImage::from_fn(40, 56, |x, y| image::Rgb([x as u8 * 6, y as u8 * 4, 90])).save(&mia).unwrap();
+        let character = format!("{{ prompt: a girl, image: \"{}\", likeness: 1 }}", mia.display());
+        let looking =
+            settings(&[("images.ip_adapter", "base-sd1"), ("scenes.characters.Mia", &character)]).unwrap();
+        let alone = settings(&[]).unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        let run = |pipeline: &Pipeline, scenes: &[Scene]| {
+            let mut ctx = Context {
+                stage: Stage::Images,
+                store: &store,
+                models_dir: Some(folder.clone()),
+                draft: false,
+                cancel: Cancel::default(),
+                tell: &mut |_, _| {},
+            };
+            let hits = images::cached(pipeline, scenes, &ctx).unwrap().hits;
+            let stills = images::run(pipeline, scenes, &mut ctx).unwrap();
+            (stills.iter().map(|still| still.image).collect::<Vec<_>>(), hits)
+        };
+        let scenes = [scene(0, &["mia"], None), scene(1, &[], None), scene(2, &["Tom", "Mia"], Some(0.0))];
+        let (seen, hits) = run(&looking, &scenes);
+        assert_eq!(hits, 0);
+        assert_ne!(seen[0], seen[1], "the same noise and prompt, but nobody is looked at");
+        assert_eq!(seen[2], seen[1], "a likeness of 0");
+        // Without an adapter the scene without anybody is the very same, and found.
+        let (plain, hits) = run(&alone, &scenes);
+        assert_eq!((&plain[1], hits), (&seen[1], 3));
+        RgbImage::from_pixel(40, 56, image::Rgb([200, 30, 10])).save(&mia).unwrap();
+        let (changed, hits) = run(&looking, &scenes);
+        assert_eq!(hits, 1, "only the scene without anybody");
+        assert_ne!(changed[0], seen[0]);
+    }
+
+    #[test]
+    fn a_picture_that_nothing_looks_at_is_refused() {
+        let error =
+            settings(&[("scenes.characters.Mia", "{ prompt: a girl, image: Cargo.toml }")]).unwrap_err();
+        assert!(
+            error.contains("images.ip_adapter") && error.contains("scenes.characters.Mia.image"),
+            "{error}"
+        );
+    }
+}

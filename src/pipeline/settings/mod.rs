@@ -18,7 +18,7 @@ pub use extras::{Card, ProgressBar, Watermark};
 pub use images::{ImageSize, Images};
 pub use memory::{Budget, Memory};
 pub use narration::{Narration, Remote, VoiceEngine};
-pub use scenes::{DirectorEngine, Llm, Scenes};
+pub use scenes::{Character, DirectorEngine, Llm, Scenes};
 pub use server::Server;
 pub use sound::{Effects, Music, Play};
 pub use timeline::{Captions, Timeline};

@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::Server;
-use crate::pipeline::{
-    fields::Fields,
-    kind::{name, number, span, text, variant},
+use crate::{
+    pipeline::{
+        fields::Fields,
+        kind::{file, name, number, span, text, variant},
+    },
+    story::Likeness,
 };
 
 /// Who turns beats into scenes.
@@ -44,6 +47,30 @@ impl Llm {
     }
 }
 
+/// Somebody of the script.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Character {
+    /// How they look, in words.
+    pub prompt: String,
+    /// A picture of them, for `images.ip_adapter` to look at.
+    pub image: Option<PathBuf>,
+    /// How much that picture counts beside the prompt.
+    pub likeness: Likeness,
+}
+
+/// How much a picture counts where nobody says: enough to recognise somebody, with room for the scene.
+const LIKENESS: f64 = 0.6;
+
+impl Character {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let prompt = fields.get("prompt", &name("a description"));
+        let image = fields.optional("image", &file("the path of a picture"));
+        let likeness = fields.optional("likeness", &number(0.0..=1.0));
+        let likeness = Likeness::of(likeness?.unwrap_or(LIKENESS));
+        Some(Self { prompt: prompt?, image: image?, likeness })
+    }
+}
+
 /// Settings of the `scenes` stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scenes {
@@ -59,8 +86,8 @@ pub struct Scenes {
     pub prompt_suffix: String,
     /// What no picture shows, after the style's.
     pub negative_prompt: String,
-    /// Who the people of the script are: name to description.
-    pub characters: BTreeMap<String, String>,
+    /// Who the people of the script are, by name.
+    pub characters: BTreeMap<String, Character>,
 }
 
 impl Scenes {
@@ -72,7 +99,9 @@ impl Scenes {
         let seconds = fields.get("seconds", &span(0.5..=60.0));
         let prompt_suffix = fields.get("prompt_suffix", &text());
         let negative_prompt = fields.get("negative_prompt", &text());
-        let characters = fields.names("characters", &name("a description"));
+        let described = name("a description, or a mapping with `prompt` and `image`")
+            .map(|prompt| Character { prompt, image: None, likeness: Likeness::of(LIKENESS) });
+        let characters = fields.names_or_groups("characters", &described, Character::read);
         Some(Self {
             engine: engine?,
             file: file?,

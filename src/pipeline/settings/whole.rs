@@ -128,6 +128,14 @@ impl Pipeline {
                 format!("expected at most {shortest}"),
             );
         }
+        let pictured = self.scenes.characters.iter().find(|(_, character)| character.image.is_some());
+        if let (Some((name, _)), None) = (pictured, &self.images.ip_adapter)
+            && let Some(spot) = fields.spot_at(&["scenes", "characters", name, "image"])
+        {
+            let path = format!("scenes.characters.{name}.image");
+            let expected = "nothing looks at it: set `images.ip_adapter` to an IP-Adapter, or leave it out";
+            fields.problem(&path, "is given, and `images.ip_adapter` is off", &spot, expected.to_owned());
+        }
         let most = &self.platform.text.hashtags.value;
         if self.hashtags.len() as u64 > u64::from(*most)
             && let Some(spot) = fields.spot_at(&["hashtags"])

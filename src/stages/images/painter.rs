@@ -10,10 +10,10 @@ use image::{
 use super::{
     super::{Context, Error, Kind},
     card,
-    plan::{Brush, Drawn, Plan, failed},
+    plan::{Brush, Drawn, Looking, Plan, failed},
 };
 use crate::{
-    diffusion::{self, Footprints, Noise, Options, Request, TextToImage},
+    diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Request, TextToImage},
     engine::{self, Candidate, Residency, Wishes},
     pipeline::Budget,
     story::{Scene, Seed, Size},
@@ -40,7 +40,8 @@ impl<'a> Painter<'a> {
         let unusable = |error| failed(diffusion::Error::Engine(error), "");
         let (device, why) = machine.choose(plan.memory.device).map_err(unusable)?;
         let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device, None)
+        let adapter = painter.adapter()?;
+        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device, adapter.as_ref())
             .map_err(|error| failed(error, ""))?;
         let candidate = |(size, rows): (&Size, u64)| Candidate {
             width: size.width,
@@ -77,7 +78,30 @@ impl<'a> Painter<'a> {
     }
 
     fn load(&self, brush: &Brush) -> Result<TextToImage, Error> {
-        TextToImage::open(&brush.model, self.options).map_err(|error| failed(error, ""))
+        let drawer = TextToImage::open(&brush.model, self.options).map_err(|error| failed(error, ""))?;
+        match self.adapter()? {
+            Some(adapter) => drawer.with_adapter(adapter).map_err(|error| failed(error, "images.ip_adapter")),
+            None => Ok(drawer),
+        }
+    }
+
+    /// What looks at pictures of characters, if any has one.
+    fn adapter(&self) -> Result<Option<IpAdapter>, Error> {
+        let looking = self.plan.looking.as_ref();
+        let open = |looking: &Looking| IpAdapter::open(&looking.adapter);
+        looking.map(open).transpose().map_err(|error| failed(error, "images.ip_adapter"))
+    }
+
+    /// Whose picture is looked at in `scene`.
+    fn likeness(&self, scene: &Scene) -> Result<Option<Likeness>, Error> {
+        let sitter = self.plan.looking.as_ref().and_then(|looking| looking.sitter(scene));
+        let Some((sitter, likeness)) = sitter else { return Ok(None) };
+        let shown = sitter.picture.display();
+        let picture = image::open(&sitter.picture).map_err(|error| {
+            let message = format!("`{shown}` is no picture that can be read: {error}");
+            Error::new(Kind::Invalid, "scenes.characters", message)
+        })?;
+        Ok(Some(Likeness { picture: picture.to_rgb8(), scale: likeness.scale() }))
     }
 
     /// The size it draws at.
@@ -111,6 +135,7 @@ impl<'a> Painter<'a> {
     /// Draws the picture of `scene` and puts it into the store.
     pub(super) fn paint(&mut self, scene: &Scene, item: &str, ctx: &mut Context<'_>) -> Result<Drawn, Error> {
         let size = self.size();
+        let likeness = self.likeness(scene)?;
         let image = match &mut self.drawer {
             None => card::draw(scene.index, size),
             Some(drawer) => {
@@ -119,7 +144,12 @@ impl<'a> Painter<'a> {
                     negative_prompt: (!negative.is_empty()).then(|| negative.to_owned()),
                     inference_steps: self.plan.settings.inference_steps as usize,
                     guidance_scale: self.plan.settings.guidance_scale,
+                    guidance_rescale: self.plan.settings.guidance_rescale,
+                    clip_skip: self.plan.settings.clip_skip.map(|layers| layers as usize),
                     scheduler: self.plan.settings.scheduler,
+                    eta: self.plan.settings.eta,
+                    rng: self.plan.settings.rng,
+                    likeness,
                     noise: Noise::Seed(scene.seed),
                     ..Request::new(scene.prompt.clone(), size)
                 };

@@ -1,5 +1,7 @@
 //! What is drawn with and at which sizes, known without loading a weight.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -9,10 +11,10 @@ use super::{
 use crate::{
     diffusion::{self, Geometry},
     digest::Digest,
-    models::{self, Catalog, Model},
+    models::{self, Adapter, Catalog, Model},
     pipeline::{ImageSize, Images, Memory, Pipeline},
     store::{Key, KeyBuilder},
-    story::{Scene, Size, Still},
+    story::{Likeness, Scene, Size, Still},
 };
 
 /// How far below the best size drawing may step down, in parts of its pixels.
@@ -43,6 +45,50 @@ pub(super) struct Plan<'a> {
     pub(super) sizes: Vec<Size>,
     /// Why the first size is not the platform's, if it is not.
     pub(super) why: Option<String>,
+    /// What looks at pictures of characters, if anybody has one.
+    pub(super) looking: Option<Looking>,
+}
+
+/// Characters with pictures, and what looks at them.
+pub(super) struct Looking {
+    pub(super) adapter: Adapter,
+    digest: Digest,
+    sitters: BTreeMap<String, Sitter>,
+}
+
+/// A character with a picture.
+pub(super) struct Sitter {
+    pub(super) picture: PathBuf,
+    digest: Digest,
+    likeness: Likeness,
+}
+
+impl Looking {
+    /// None if nobody has a picture.
+    fn new(pipeline: &Pipeline, catalog: &Catalog) -> Result<Option<Self>, Error> {
+        let mut sitters = BTreeMap::new();
+        for (name, character) in &pipeline.scenes.characters {
+            let Some(picture) = character.image.clone() else { continue };
+            let digest = Digest::of_file(&picture).map_err(|error| {
+                let place = format!("scenes.characters.{name}.image");
+                Error::new(Kind::Invalid, place, format!("cannot read `{}`: {error}", picture.display()))
+            })?;
+            sitters.insert(name.to_lowercase(), Sitter { picture, digest, likeness: character.likeness });
+        }
+        let Some(adapter) = pipeline.images.ip_adapter.as_ref().filter(|_| !sitters.is_empty()) else {
+            return Ok(None);
+        };
+        let adapter = catalog.adapter(adapter).map_err(unusable)?;
+        let digest = adapter.digest().map_err(unusable)?;
+        Ok(Some(Self { adapter, digest, sitters }))
+    }
+
+    /// Whose picture counts in `scene`, and how much: the first character of it that has one. An adapter looks
+    /// at one picture at a time.
+    pub(super) fn sitter(&self, scene: &Scene) -> Option<(&Sitter, Likeness)> {
+        let sitter = scene.characters.iter().find_map(|name| self.sitters.get(&name.to_lowercase()))?;
+        Some((sitter, scene.likeness.unwrap_or(sitter.likeness)))
+    }
 }
 
 /// A model and what identifies it.
@@ -58,9 +104,10 @@ impl<'a> Plan<'a> {
         let wished = pipeline.platform.generation.size;
         if ctx.draft {
             let sizes = vec![card::size(pipeline.platform.generation.delivery)];
-            return Ok(Self { settings, memory, brush: None, sizes, why: None });
+            return Ok(Self { settings, memory, brush: None, sizes, why: None, looking: None });
         }
-        let model = Catalog::new(ctx.models_dir.clone()).find(&settings.model).map_err(unusable)?;
+        let catalog = Catalog::new(ctx.models_dir.clone());
+        let model = catalog.find(&settings.model).map_err(unusable)?;
         let geometry = Geometry::of(&model).map_err(|error| failed(error, ""))?;
         let (sizes, why) = match settings.size {
             ImageSize::Exactly(size) if geometry.fits(size) => (vec![size], None),
@@ -73,7 +120,8 @@ impl<'a> Plan<'a> {
             ImageSize::Auto => sizes(&model, &geometry, wished),
         };
         let digest = model.digest().map_err(unusable)?;
-        Ok(Self { settings, memory, brush: Some(Brush { model, geometry, digest }), sizes, why })
+        let looking = Looking::new(pipeline, &catalog)?;
+        Ok(Self { settings, memory, brush: Some(Brush { model, geometry, digest }), sizes, why, looking })
     }
 
     /// Where the picture of `scene` at `size` lies. Device and ONNX Runtime are no part of it:
@@ -89,8 +137,21 @@ impl<'a> Plan<'a> {
                 .field("seed", &scene.seed)
                 .field("inference_steps", &self.settings.inference_steps)
                 .field("guidance_scale", &self.settings.guidance_scale)
+                .field("guidance_rescale", &self.settings.guidance_rescale)
+                .field("clip_skip", &self.settings.clip_skip)
                 .field("scheduler", &self.settings.scheduler)
+                .field("eta", &self.settings.eta)
+                .field("rng", &self.settings.rng)
                 .field("candidates", &self.settings.candidates),
+        };
+        let looking = self.looking.as_ref().and_then(|looking| Some((looking, looking.sitter(scene)?)));
+        // A scene without a sitter is drawn as without an adapter.
+        let key = match looking {
+            Some((looking, (sitter, likeness))) => key
+                .field("ip_adapter", &looking.digest)
+                .field("sitter", &sitter.digest)
+                .field("likeness", &likeness),
+            None => key,
         };
         Ok(key.finish()?)
     }
