@@ -25,7 +25,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from safetensors.torch import save_file
 
+import adapter as adapter_exporter
+import ip_adapter as reference
 import ldm_keys
 import pipelines
 import small_files
@@ -285,6 +288,42 @@ class Refusals(Case):
         code, told, _ = run(checkpoint("sd1"), "--parts", "vae_decoder", "--force", out="kept")
         self.assertEqual(code, 0, told)
         self.assertFalse((out / "mine").exists())
+
+
+class Adapters(unittest.TestCase):
+    """IP-Adapters with the reference suite's random image encoder."""
+
+    def export(self, adapter: Path, *options: str) -> tuple[int, str, Path]:
+        encoder, out, told = WORK / "encoder", WORK / f"adapter-{len(list(WORK.glob('adapter-*')))}", io.StringIO()
+        if not encoder.exists():
+            reference.image_encoder().save_pretrained(encoder / "image_encoder")
+            reference.processor().save_pretrained(encoder / "feature_extractor")
+        with redirect_stdout(told), redirect_stderr(told):
+            code = adapter_exporter.main([str(adapter), str(encoder / "image_encoder"), str(out), *options])
+        return code, told.getvalue(), out
+
+    def test_each_kind_and_width(self) -> None:
+        for kind, dtype in (("base", "float32"), ("plus", "float16"), ("plus", "bfloat16")):
+            code, told, out = self.export(FIXTURES / f"ip_adapter/{kind}-sd1.safetensors", "--dtype", dtype)
+            self.assertEqual(code, 0, told)
+            taken, answered = ports(out / "image_encoder")
+            self.assertEqual([(name, port.type) for name, port in taken.items()], [("pixel_values", "tensor(float)")])
+            self.assertLessEqual({"image_embeds", "hidden_states.0", "hidden_states.3"}, set(answered))
+            self.assertTrue((out / "feature_extractor/preprocessor_config.json").is_file())
+            self.assertTrue((out / f"{kind}-sd1.safetensors").is_file())
+
+    def test_refusals(self) -> None:
+        def refused(name: str, tensors: dict[str, torch.Tensor]) -> str:
+            save_file(tensors, WORK / name)
+            code, told, out = self.export(WORK / name)
+            self.assertEqual((code, out.exists()), (1, False), told)
+            return told
+
+        keys = {"ip_adapter.1.to_k_ip.weight": torch.zeros(4, 8)}
+        self.assertIn("can run code", refused("pickled.bin", keys))
+        self.assertIn("99 wide", refused("wide.safetensors", keys | {"image_proj.proj.weight": torch.zeros(32, 99)}))
+        self.assertIn("faces alone", refused("face.safetensors", keys | {"image_proj.proj.0.weight": torch.zeros(32, 24)}))
+        self.assertIn("no IP-Adapter", refused("other.safetensors", {"image_proj.proj.weight": torch.zeros(32, 24)}))
 
 
 if __name__ == "__main__":

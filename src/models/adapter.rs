@@ -62,7 +62,7 @@ impl Adapter {
         let image_encoder = path.join("image_encoder/model.onnx");
         if !image_encoder.is_file() {
             return Err(unusable(
-                "it has no image_encoder/model.onnx; `python/export` exports the encoder an adapter was trained with".into(),
+                "it has no image_encoder/model.onnx; `python/export/adapter.py` makes it from the encoder the adapter was trained with".into(),
             ));
         }
         let file = "preprocessor_config.json";

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Catalog, Installed, Lock, Model, Origin, content, select::Layout, trial};
+use super::{Adapter, Catalog, Installed, Lock, Model, Origin, content, select::Layout, trial};
 
 /// An installed model, described.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +35,10 @@ impl Catalog {
                     Model::open(name, folder).map_err(|error| error.to_string())?.family.to_string()
                 }
                 Layout::Autoencoder => "tiny autoencoder".to_owned(),
+                Layout::Adapter => {
+                    Adapter::open(name, folder).map_err(|error| error.to_string())?;
+                    "IP-Adapter".to_owned()
+                }
                 Layout::Network => "upscaler".to_owned(),
             })
         });

@@ -9,6 +9,8 @@ pub(super) enum Layout {
     Diffusion,
     /// A folder for a VAE's decoder, perhaps one for its encoder, nothing else.
     Autoencoder,
+    /// An IP-Adapter: its weights as safetensors, and a folder for the image encoder.
+    Adapter,
     /// One network, such as an upscaler.
     Network,
 }
@@ -34,6 +36,9 @@ pub(super) struct Choice {
 /// Folders of parts; whatever else has an ONNX file (safety checker, image encoder) nobody here runs.
 const PARTS: [&str; 7] =
     ["text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "vae_decoder", "vae_encoder"];
+
+/// What an adapter's folder has beside its weights.
+const IMAGE_ENCODER: &str = "image_encoder/model.onnx";
 
 /// Folders of small files that parts are used with.
 const SMALL: [&str; 4] = ["scheduler", "tokenizer", "tokenizer_2", "tokenizer_3"];
@@ -68,6 +73,10 @@ pub(super) fn choose(files: &[Listed], only: Option<&str>) -> Result<Choice, Str
             }
         }
     }
+    let is_adapter = |file: &Listed| file.path.ends_with(".safetensors") && !file.path.contains('/');
+    if files.iter().any(|file| file.path == IMAGE_ENCODER) && files.iter().any(is_adapter) {
+        return Ok(adapter(files));
+    }
     let networks: Vec<_> = files.iter().filter(|file| file.path.ends_with(".onnx")).collect();
     match networks[..] {
         [file] => Ok(network(files, file)),
@@ -96,6 +105,19 @@ fn parts(files: &[Listed], root: &str, layout: Layout) -> Choice {
         take.then(|| Wanted { listed: file.clone(), local: local.to_owned() })
     });
     Choice { layout, files: wanted.collect() }
+}
+
+fn adapter(files: &[Listed]) -> Choice {
+    let belongs = |file: &&Listed| match file.path.rsplit_once('/') {
+        None => file.path.ends_with(".safetensors") || is_licence(&file.path),
+        Some(("image_encoder" | "feature_extractor", name)) => {
+            name == "model.onnx" || name.ends_with(".json")
+        }
+        Some(_) => false,
+    };
+    let wanted = files.iter().filter(belongs);
+    let wanted = wanted.map(|file| Wanted { listed: file.clone(), local: file.path.clone() });
+    Choice { layout: Layout::Adapter, files: wanted.collect() }
 }
 
 fn network(files: &[Listed], network: &Listed) -> Choice {
@@ -212,6 +234,20 @@ mod tests {
             ["unet/model.onnx", "model_index.json"]
         );
         assert_eq!(chosen(&["config.json", "x4.onnx", "x.tflite"]), ["config.json", "x4.onnx"]);
+        assert_eq!(
+            chosen(&[
+                "ip-adapter.safetensors",
+                "export.json",
+                "image_encoder/model.onnx",
+                "image_encoder/model.safetensors",
+                "feature_extractor/preprocessor_config.json"
+            ]),
+            [
+                "ip-adapter.safetensors",
+                "image_encoder/model.onnx",
+                "feature_extractor/preprocessor_config.json"
+            ]
+        );
         assert_eq!(chosen(&["LICENSE", "config.json", "onnx/x4.onnx"]), ["LICENSE", "x4.onnx"]);
         assert_eq!(chosen(&["vae_decoder/model.onnx", "README.md"]), ["vae_decoder/model.onnx"]);
     }

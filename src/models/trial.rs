@@ -66,6 +66,7 @@ enum Part {
     Denoiser,
     VaeDecoder,
     VaeEncoder,
+    ImageEncoder,
     Picture,
 }
 
@@ -73,6 +74,7 @@ impl Part {
     fn of(layout: Layout, local: &str) -> Self {
         match local.split('/').next().unwrap_or_default() {
             _ if layout == Layout::Network => Self::Picture,
+            _ if layout == Layout::Adapter => Self::ImageEncoder,
             "unet" | "transformer" => Self::Denoiser,
             "vae_decoder" => Self::VaeDecoder,
             "vae_encoder" => Self::VaeEncoder,
@@ -115,6 +117,7 @@ fn try_part(file: &Path, part: Part, config: &Value, options: &engine::Options) 
 fn odd(part: Part, inputs: &[Vec<usize>], outputs: &[Vec<usize>]) -> Option<String> {
     let fits = |output: &[usize]| match part {
         Part::TextEncoder => output.len() == 3,
+        Part::ImageEncoder => matches!(output, [1, width] if *width > 1),
         Part::Denoiser => inputs.iter().any(|input| input == output),
         Part::VaeDecoder => matches!(output, [_, 3, height, width] if *height > 1 && *width > 1),
         Part::VaeEncoder => matches!(output, [_, _, height, width] if *height > 0 && *width > 0),
@@ -122,6 +125,7 @@ fn odd(part: Part, inputs: &[Vec<usize>], outputs: &[Vec<usize>]) -> Option<Stri
     };
     let expected = match part {
         Part::TextEncoder => "hidden states of three dimensions",
+        Part::ImageEncoder => "one row for the whole picture",
         Part::Denoiser => "the shape of its latents",
         Part::VaeDecoder => "a picture of three channels",
         Part::VaeEncoder | Part::Picture => "something of four dimensions",
@@ -168,6 +172,7 @@ fn free(name: &str, rank: usize, axis: usize, part: Part, config: &Value) -> usi
             Part::VaeDecoder => setting(&["latent_channels"], 4),
             _ => 3,
         },
+        (_, 4, _) if part == Part::ImageEncoder => setting(&["image_size"], 224),
         (_, 4, _) => match part {
             Part::VaeEncoder | Part::Picture => PIXELS,
             _ => LATENTS,

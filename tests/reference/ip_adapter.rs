@@ -8,7 +8,7 @@ use serde::Deserialize;
 use shortform::{
     diffusion::{IpAdapter, Kept, Likeness, Noise, Options, Reading, Request, Source, Start, TextToImage},
     engine::Residency,
-    models::{Adapter, Model},
+    models::{Adapter, Catalog, Event, Lock, Model, Taking, Watch},
     story::{Seed, Size},
 };
 
@@ -140,6 +140,37 @@ fn no_likeness_draws_what_the_model_draws_alone() {
     let unseen = drawer.latents(&request, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(off(&unseen.clone().into_dyn(), &alone.into_dyn()) < 1e-6);
     assert_eq!(unseen.len_of(Axis(0)), 1);
+}
+
+#[test]
+fn an_adapter_is_installed_listed_and_verified_as_models_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = adapter(folder.path(), "plus", "sd1").path;
+    let models = tempfile::tempdir().unwrap();
+    let catalog = Catalog::new(Some(models.path().to_owned()));
+    let cpu = "cpu".parse().unwrap();
+    let mut tried = Vec::new();
+    let name = catalog
+        .add(
+            &source,
+            Some("mine"),
+            Taking::Copy,
+            cpu,
+            &mut Watch::new(&mut |event| {
+                if let Event::Tried { part, .. } = event {
+                    tried.push(part);
+                }
+                ControlFlow::Continue(())
+            }),
+        )
+        .unwrap();
+    assert_eq!((name.as_str(), tried), ("mine", vec!["image_encoder/model.onnx".to_owned()]));
+    let mine = catalog.installed().into_iter().find(|known| known.name == "mine").unwrap();
+    let description = catalog.describe(&mine, &Lock::read(models.path()).unwrap());
+    assert_eq!((description.family.as_deref(), description.problem), (Some("IP-Adapter"), None));
+    let digest = catalog.adapter("mine").unwrap().digest().unwrap();
+    assert_eq!(digest, Adapter::open("x", &source).unwrap().digest().unwrap());
+    assert!(catalog.upscaler_for(None).unwrap().is_none(), "an image encoder enlarges nothing");
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Preparation {
             crop: (length(side(&config["crop_size"], "width")), length(side(&config["crop_size"], "height"))),
             // CLIP's own (Radford et al., 2021), as in `OPENAI_CLIP_MEAN` of transformers.
             mean: triple("image_mean", [0.481_454_66, 0.457_827_5, 0.408_210_73])?,
-            deviation: triple("image_std", [0.268_629_54, 0.261_302_58, 0.275_777_11])?,
+            deviation: triple("image_std", [0.268_629_5, 0.261_302_6, 0.275_777_1])?,
         })
     }
 
