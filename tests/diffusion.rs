@@ -342,7 +342,7 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     let models = Models::with("plain");
     let model = models.find("plain");
     let drawer = TextToImage::open(&model, Options::default()).unwrap();
-    let footprints = Footprints::read(&model, drawer.geometry(), Device::Cpu, None).unwrap();
+    let footprints = Footprints::read(&model, drawer.geometry(), Device::Cpu).unwrap();
     let candidate = |size: Size| {
         let demands = footprints.demands(size, 2);
         Candidate { width: size.width, height: size.height, rows: 2, demands }

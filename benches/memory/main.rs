@@ -131,7 +131,7 @@ fn measure(step: &Step) -> Result<Measured> {
     let geometry = Geometry::of(&model)?;
     let size = Size::new(step.width, step.height);
     let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
-    let demands = Footprints::read(&model, &geometry, Device::Cpu, None)?.demands(size, step.rows as u64);
+    let demands = Footprints::read(&model, &geometry, Device::Cpu)?.demands(size, step.rows as u64);
     let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
     let (way, need) = match step.how {
         How::Pieces => (Way::Pieces(demand.least, Loaded::One), demand.least),

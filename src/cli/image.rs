@@ -279,8 +279,13 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
     let looking = adapter(args)?;
-    let footprints =
-        diffusion::Footprints::read(model, &geometry, device.device, looking.as_ref()).map_err(because)?;
+    let mut footprints = diffusion::Footprints::read(model, &geometry, device.device).map_err(because)?;
+    if let Some(looking) = &looking {
+        footprints = footprints.looking_through(looking).map_err(because)?;
+    }
+    if args.init_image.is_some() {
+        footprints = footprints.starting_from_pictures().map_err(because)?;
+    }
     let candidate = |rows: u64| Candidate {
         width: size.width,
         height: size.height,

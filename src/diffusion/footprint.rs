@@ -21,20 +21,16 @@ const T5_TOKENS: [u64; 2] = [256, 512];
 pub struct Footprints<'a> {
     model: &'a Model,
     geometry: &'a Geometry,
+    device: Device,
     /// Of the encoders, the same at every size.
     texts: Vec<Demand>,
-    /// The denoiser and the VAE decoder.
+    /// The denoiser, the VAE decoder, and perhaps its encoder.
     drawing: Vec<(&'a Part, Rewritten)>,
 }
 
 impl<'a> Footprints<'a> {
-    /// Reads the graphs of all parts that draw a picture, those of an adapter included.
-    pub fn read(
-        model: &'a Model,
-        geometry: &'a Geometry,
-        device: Device,
-        adapter: Option<&IpAdapter>,
-    ) -> Result<Self, Error> {
+    /// Reads the graphs of all parts that draw a picture from noise.
+    pub fn read(model: &'a Model, geometry: &'a Geometry, device: Device) -> Result<Self, Error> {
         use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
         let rewritten = |part: &'a Part| {
             let document = network::read(&part.file, device)?;
@@ -47,21 +43,36 @@ impl<'a> Footprints<'a> {
             let (network, bound) = rewritten(part)?;
             texts.push(demand(part, &network, &bound));
         }
-        if let Some(adapter) = adapter {
-            let (document, bound) = adapter.image_encoder(device)?;
-            let network = Rewritten::new(document, &bound);
-            // As far as its shapes can be known.
-            texts.extend(
-                network.footprint(&bound).map(|footprint| demand_of("image encoder".into(), footprint, None)),
-            );
+        let mut drawing = Vec::new();
+        for kind in [Denoiser, VaeDecoder] {
+            let part = model.part(kind)?;
+            drawing.push((part, rewritten(part)?.0));
         }
-        let part = model.part(Denoiser)?;
-        let document = denoiser(model, part, geometry, device, adapter)?;
-        let bound = bindings(&document, part, model, geometry, geometry.native, 1);
-        let mut drawing = vec![(part, Rewritten::new(document, &bound))];
-        let part = model.part(VaeDecoder)?;
-        drawing.push((part, rewritten(part)?.0));
-        Ok(Self { model, geometry, texts, drawing })
+        Ok(Self { model, geometry, device, texts, drawing })
+    }
+
+    /// The same, with an adapter in the denoiser and its image encoder.
+    pub fn looking_through(mut self, adapter: &IpAdapter) -> Result<Self, Error> {
+        let (document, bound) = adapter.image_encoder(self.device)?;
+        let network = Rewritten::new(document, &bound);
+        // As far as its shapes can be known.
+        let demand = |footprint| demand_of("image encoder".to_owned(), footprint, None);
+        self.texts.extend(network.footprint(&bound).map(demand));
+        for (part, network) in self.drawing.iter_mut().filter(|(part, _)| part.kind == PartKind::Denoiser) {
+            let document = denoiser(self.model, part, self.geometry, self.device, Some(adapter))?;
+            let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
+            *network = Rewritten::new(document, &bound);
+        }
+        Ok(self)
+    }
+
+    /// The same, for drawing that starts from pictures: with the VAE encoder.
+    pub fn starting_from_pictures(mut self) -> Result<Self, Error> {
+        let part = self.model.part(PartKind::VaeEncoder)?;
+        let document = network::read(&part.file, self.device)?;
+        let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
+        self.drawing.push((part, Rewritten::new(document, &bound)));
+        Ok(self)
     }
 
     /// The demand of each part that draws a picture of `size`, `rows` in one call of the denoiser (2 under

@@ -162,14 +162,6 @@ impl Flat {
     fn add(&mut self, mut keys: Vec<Key>, node: Node, problems: &mut Problems) {
         let Some(first) = keys.first().cloned() else { return };
         let name = first.name.as_str();
-        if CHAIN.iter().any(|stage| stage.name == name && !stage.built) {
-            problems.push(
-                Problem::new(format!("the stage {} is not built into this version", quote(name)))
-                    .at(&first.spot, "not built in")
-                    .help("leave it out"),
-            );
-            return;
-        }
         if let Some((_, path)) = SHORT.iter().find(|(short, _)| *short == name) {
             let long = path.iter().map(|name| Key { name: (*name).to_owned(), spot: first.spot.clone() });
             keys.splice(..1, long);

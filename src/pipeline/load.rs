@@ -124,6 +124,9 @@ impl Presets {
         }
         if let Some(chain) = &chain {
             leave_out_upscaling(&mut settings, chain, problems);
+            if !chain.has("refine") {
+                settings.remove("refine");
+            }
         }
         let script = request
             .script

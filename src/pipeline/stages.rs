@@ -13,28 +13,25 @@ pub(crate) struct Stage {
     pub(crate) name: &'static str,
     /// Whether a chain without it makes no video.
     pub(crate) required: bool,
-    /// Whether this version has it.
-    pub(crate) built: bool,
 }
 
-const fn stage(name: &'static str, required: bool, built: bool) -> Stage {
-    Stage { name, required, built }
+const fn stage(name: &'static str, required: bool) -> Stage {
+    Stage { name, required }
 }
 
 /// Every stage in the one order that makes sense.
 pub(crate) const CHAIN: [Stage; 7] = [
-    stage("narration", true, true),
-    stage("scenes", true, true),
-    stage("images", true, true),
-    stage("refine", false, false),
-    stage("upscale", false, true),
-    stage("timeline", true, true),
-    stage("video", true, true),
+    stage("narration", true),
+    stage("scenes", true),
+    stage("images", true),
+    stage("refine", false),
+    stage("upscale", false),
+    stage("timeline", true),
+    stage("video", true),
 ];
 
-/// The stages of this version.
-fn built() -> impl Iterator<Item = &'static str> {
-    CHAIN.iter().filter(|stage| stage.built).map(|stage| stage.name)
+fn names() -> impl Iterator<Item = &'static str> {
+    CHAIN.iter().map(|stage| stage.name)
 }
 
 /// Whether `name` is a stage.
@@ -69,22 +66,14 @@ pub(crate) fn read_chain(key: &Key, node: Node, problems: &mut Problems) -> Opti
     for item in items {
         let Some((key, settings)) = entry(item, problems) else { continue };
         let Some(place) = CHAIN.iter().position(|stage| stage.name == key.name) else {
-            let help = match nearest(&key.name, built()) {
+            let help = match nearest(&key.name, names()) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the stages are {}", list(built(), "and")),
+                None => format!("the stages are {}", list(names(), "and")),
             };
             let problem = Problem::new(format!("unknown stage {}", quote(&key.name)));
             problems.push(problem.at(&key.spot, "no such stage").help(help));
             continue;
         };
-        if !CHAIN[place].built {
-            problems.push(
-                Problem::new(format!("the stage {} is not built into this version", quote(&key.name)))
-                    .at(&key.spot, "not built in")
-                    .help("leave it out"),
-            );
-            continue;
-        }
         if let Some((first, _)) = stages.iter().find(|(known, _)| known.name == key.name) {
             problems.push(
                 Problem::new(format!("the stage {} is there twice", quote(&key.name)))
@@ -98,7 +87,7 @@ pub(crate) fn read_chain(key: &Key, node: Node, problems: &mut Problems) -> Opti
             problems.push(
                 Problem::new(format!("the stage {} is out of order", quote(&key.name)))
                     .at(&key.spot, format!("expected before `{}`", CHAIN[furthest].name))
-                    .help(format!("the order is {}", list(built(), "and"))),
+                    .help(format!("the order is {}", list(names(), "and"))),
             );
         }
         furthest = furthest.max(place);

@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::PathBuf, time::Instant};
 use super::{Event, Memory, pace::Pace};
 use crate::{
     pipeline::Pipeline,
-    stages::{self, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
+    stages::{self, Cancel, Context, Happening, Stage, images, narration, refine, scenes, timeline, upscale},
     store::Store,
     story::{Scene, Script, Still, Time, Timeline},
 };
@@ -65,7 +65,7 @@ pub struct Product {
     pub scenes: Vec<Scene>,
     /// What the director wrote besides them.
     pub directed: Option<scenes::Directed>,
-    /// The pictures as drawn.
+    /// The pictures as drawn, and refined where a second model is named.
     pub images: Vec<Still>,
     /// The pictures at the delivered size.
     pub stills: Vec<Still>,
@@ -100,7 +100,7 @@ pub fn run(
 ) -> Result<Product, Failed> {
     let started = Instant::now();
     let last = job.stop_after.unwrap_or(Stage::Video);
-    let stages = Stage::ALL.into_iter().filter(|stage| *stage <= last).collect();
+    let stages = Stage::of(&job.pipeline).filter(|stage| *stage <= last).collect();
     tell(&Event::Started { script: job.name.clone(), stages });
 
     let mut making = Making::new(job, store, cancel, tell);
@@ -134,7 +134,7 @@ impl<'a> Making<'a> {
     }
 
     fn all(&mut self, last: Stage) -> Result<(), Failed> {
-        for stage in Stage::ALL.into_iter().filter(|stage| *stage <= last) {
+        for stage in Stage::of(&self.job.pipeline).filter(|stage| *stage <= last) {
             self.go(stage, last)?;
         }
         Ok(())
@@ -146,6 +146,7 @@ impl<'a> Making<'a> {
             Stage::Narration => self.narrate(last),
             Stage::Scenes => self.direct(),
             Stage::Images => self.draw(),
+            Stage::Refine => self.refine(),
             Stage::Upscale => self.enlarge(),
             Stage::Timeline => self.edit(),
             Stage::Video => self.film(),
@@ -196,6 +197,18 @@ impl<'a> Making<'a> {
         );
         self.product.scenes = scenes;
         self.product.images = images?;
+        Ok(())
+    }
+
+    fn refine(&mut self) -> Result<(), Failed> {
+        let pipeline = &self.job.pipeline;
+        let pictures = std::mem::take(&mut self.product.images);
+        let drawn: Vec<_> = self.product.scenes.iter().cloned().zip(pictures).collect();
+        self.product.images = self.stage(
+            Stage::Refine,
+            |ctx| refine::run(pipeline, &drawn, ctx),
+            |images| format!("{}{}", count(images.len(), "picture"), size_of(images)),
+        )?;
         Ok(())
     }
 

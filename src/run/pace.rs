@@ -52,6 +52,9 @@ fn kind(job: &Job, stage: Stage) -> String {
     let draft = if job.machine.draft { "draft " } else { "" };
     let detail = match stage {
         Stage::Images => format!(" {} {} steps", pipeline.images.model, pipeline.images.inference_steps),
+        Stage::Refine => {
+            pipeline.refine.as_ref().map_or_else(String::new, |refine| format!(" {}", refine.model))
+        }
         Stage::Video => format!(" {:?} {}", pipeline.video.quality, pipeline.platform.generation.delivery),
         _ => String::new(),
     };

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::{local::Job, pace::Pace};
 use crate::{
-    stages::{self, Cached, Cancel, Context, Happening, Stage, images, narration, scenes, timeline, upscale},
+    stages::{
+        self, Cached, Cancel, Context, Happening, Stage, images, narration, refine, scenes, timeline, upscale,
+    },
     store::Store,
     story::Size,
 };
@@ -57,11 +59,14 @@ pub fn plan(job: &Job, store: &Store) -> Result<Plan, (Stage, stages::Error)> {
     if last >= Stage::Images {
         planner.decide_images()?;
     }
+    if last >= Stage::Refine {
+        planner.decide_refine()?;
+    }
     if last >= Stage::Upscale {
         planner.decide_upscale()?;
     }
     let Planner { mut stages, duration, .. } = planner;
-    for stage in Stage::ALL {
+    for stage in Stage::of(&job.pipeline) {
         if !stages.iter().any(|planned: &PlannedStage| planned.stage == stage) {
             stages.push(PlannedStage { stage, cached: None, notes: Vec::new(), seconds: None });
         }
@@ -110,6 +115,16 @@ impl Planner<'_> {
         let images = self.make(Stage::Images, |ctx| images::run(pipeline, &scenes, ctx))?;
         self.drawn = images.first().map(|image| image.size);
 
+        let images = match &pipeline.refine {
+            None => images,
+            Some(_) => {
+                let drawn: Vec<_> = scenes.iter().cloned().zip(images).collect();
+                if !self.cached(Stage::Refine, |ctx| refine::cached(pipeline, &drawn, ctx))? {
+                    return Ok(());
+                }
+                self.make(Stage::Refine, |ctx| refine::run(pipeline, &drawn, ctx))?
+            }
+        };
         if !self.cached(Stage::Upscale, |ctx| upscale::cached(pipeline, &images, ctx))? {
             return Ok(());
         }
@@ -158,6 +173,16 @@ impl Planner<'_> {
         let (drawn, notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
         self.drawn = Some(drawn);
         self.noted(Stage::Images, notes);
+        Ok(())
+    }
+
+    /// In how much memory a second model goes over the pictures, where one is named.
+    fn decide_refine(&mut self) -> Result<(), (Stage, stages::Error)> {
+        let refines = self.job.pipeline.refine.is_some() && !self.is_complete(Stage::Refine);
+        let Some(drawn) = self.drawn.filter(|_| refines) else { return Ok(()) };
+        let decide = |ctx: &mut Context<'_>| refine::decide(&self.job.pipeline, drawn, ctx);
+        let ((), notes) = self.with(Stage::Refine, decide)?;
+        self.noted(Stage::Refine, notes);
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 //! | narration | `&Script` | `Spoken { narration, sound: Digest }` (WAV 48 kHz mono, levelled) | a beat |
 //! | scenes | `&Script, &Narration` | `Directed { scenes: Vec<Scene>, title, .. }` | a language model's answer; else not kept: cheap |
 //! | images | `&[Scene]` | `Vec<Still>` at the size drawn | an image |
+//! | refine | `&[(Scene, Still)]` | `Vec<Still>` gone over by a second model, if one is named | a picture |
 //! | upscale | `&[Still]` | `Vec<Still>` at the delivered size times what the camera needs | a still |
 //! | timeline | `&Script, &Spoken, &[Scene], &[Still]` | [`Timeline`](crate::story::Timeline) | not kept: cheap |
 //! | video | `&Timeline` | `Rendered { video, cover, .. }`, verified | the video |
@@ -29,6 +30,7 @@ mod mastering;
 #[cfg(feature = "video")]
 mod mixing;
 pub mod narration;
+pub mod refine;
 pub mod scenes;
 pub mod subtitles;
 pub mod timeline;
@@ -41,6 +43,8 @@ pub use error::{Error, Kind};
 
 use serde::{Deserialize, Serialize};
 
+use crate::pipeline::Pipeline;
+
 /// The kinds of work, in the order of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +55,8 @@ pub enum Stage {
     Scenes,
     /// A picture is drawn for each scene.
     Images,
+    /// A second model goes over each picture, where one is named.
+    Refine,
     /// Each picture becomes a still of the delivered size.
     Upscale,
     /// Stills, camera, captions and sound become the frozen edit.
@@ -61,8 +67,21 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Narration, Self::Scenes, Self::Images, Self::Upscale, Self::Timeline, Self::Video];
+    pub const ALL: [Self; 7] = [
+        Self::Narration,
+        Self::Scenes,
+        Self::Images,
+        Self::Refine,
+        Self::Upscale,
+        Self::Timeline,
+        Self::Video,
+    ];
+
+    /// Those that `pipeline` has, in order.
+    pub fn of(pipeline: &Pipeline) -> impl Iterator<Item = Self> {
+        let refines = pipeline.refine.is_some();
+        Self::ALL.into_iter().filter(move |stage| refines || *stage != Self::Refine)
+    }
 
     /// Its name in pipelines and on the command line.
     pub fn name(self) -> &'static str {
@@ -70,6 +89,7 @@ impl Stage {
             Self::Narration => "narration",
             Self::Scenes => "scenes",
             Self::Images => "images",
+            Self::Refine => "refine",
             Self::Upscale => "upscale",
             Self::Timeline => "timeline",
             Self::Video => "video",

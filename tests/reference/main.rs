@@ -7,6 +7,7 @@ mod models;
 mod noise;
 mod pictures;
 mod prompts;
+mod refine;
 mod tokens;
 
 use std::{

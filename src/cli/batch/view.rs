@@ -140,10 +140,11 @@ impl View {
 }
 
 /// Parts of a video's bar, about as its stages take time.
-const SHARES: [(Stage, u64); 6] = [
+const SHARES: [(Stage, u64); 7] = [
     (Stage::Narration, 4),
     (Stage::Scenes, 1),
-    (Stage::Images, 40),
+    (Stage::Images, 30),
+    (Stage::Refine, 10),
     (Stage::Upscale, 10),
     (Stage::Timeline, 1),
     (Stage::Video, 44),

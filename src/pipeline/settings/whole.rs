@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Images, Memory, Narration, Scenes, Timeline, Upscale, Video};
+use super::{Images, Memory, Narration, Refine, Scenes, Timeline, Upscale, Video};
 use crate::{
     pipeline::{
         fields::Fields,
@@ -36,6 +36,8 @@ pub struct Pipeline {
     pub scenes: Scenes,
     /// Scenes to pictures.
     pub images: Images,
+    /// A second model over the pictures, where one is named.
+    pub refine: Option<Refine>,
     /// Pictures to stills of the delivered size.
     pub upscale: Upscale,
     /// Stills and sound to the edit.
@@ -64,6 +66,10 @@ impl Pipeline {
             voices.and_then(|voices| fields.group("narration", |fields| Narration::read(fields, &voices)));
         let scenes = fields.group("scenes", Scenes::read);
         let images = fields.group("images", Images::read);
+        let refine = match fields.has("refine") {
+            true => fields.group("refine", Refine::read).map(Some),
+            false => Some(None),
+        };
         let upscale = fields.group("upscale", Upscale::read);
         let timeline =
             style.as_ref().and_then(|style| fields.group("timeline", |fields| Timeline::read(fields, style)));
@@ -84,6 +90,7 @@ impl Pipeline {
             narration: narration?,
             scenes: scenes?,
             images: images?,
+            refine: refine?,
             upscale: upscale?,
             timeline: timeline?,
             video: video?,

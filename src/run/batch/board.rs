@@ -216,6 +216,7 @@ fn group(video: &Video) -> Digest {
     let pipeline = &video.job.pipeline;
     let alike = serde_json::json!({
         "images": pipeline.images,
+        "refine": pipeline.refine,
         "upscale": pipeline.upscale,
         "memory": pipeline.memory,
         // They say how much larger than the frame stills must be.

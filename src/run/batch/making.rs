@@ -13,7 +13,7 @@ use super::{
 use crate::{
     digest::Digest,
     run::{Event, Failed, StageRecord, local::Making},
-    stages::{self, Cached, Cancel, Context, Happening, Kind, Stage, images, upscale},
+    stages::{self, Cached, Cancel, Context, Happening, Kind, Stage, images, refine, upscale},
     store::Store,
 };
 
@@ -84,21 +84,28 @@ impl Worker<'_> {
         if !drawn.complete() || self.last(video) == Stage::Images {
             return Ok(drawn.complete());
         }
+        let mut pictures = images::run(&job.pipeline, &scenes, &mut ctx).map_err(failed(Stage::Images))?;
+        if job.pipeline.refine.is_some() {
+            let drawn: Vec<_> = scenes.into_iter().zip(pictures).collect();
+            let refined = refine::cached(&job.pipeline, &drawn, &ctx).map_err(failed(Stage::Refine))?;
+            if !refined.complete() || self.last(video) == Stage::Refine {
+                return Ok(refined.complete());
+            }
+            pictures = refine::run(&job.pipeline, &drawn, &mut ctx).map_err(failed(Stage::Refine))?;
+        }
         let missing = |error| stages::Error::new(Kind::Missing, "", error);
         if wave::upscaler(job).map_err(missing).map_err(failed(Stage::Upscale))?.is_none() {
             return Ok(true);
         }
-        let pictures = images::run(&job.pipeline, &scenes, &mut ctx).map_err(failed(Stage::Images))?;
         let enlarged = upscale::cached(&job.pipeline, &pictures, &ctx);
         enlarged.map(Cached::complete).map_err(failed(Stage::Upscale))
     }
 
     fn edit(&self, video: usize) -> Result<Step, Failed> {
         let last = self.last(video);
-        let stages: Vec<Stage> = [Stage::Images, Stage::Upscale, Stage::Timeline]
-            .into_iter()
-            .filter(|stage| *stage <= last)
-            .collect();
+        let of = Stage::of(&self.video(video).job.pipeline);
+        let stages: Vec<Stage> =
+            of.filter(|stage| (Stage::Images..=Stage::Timeline).contains(stage) && *stage <= last).collect();
         self.stages(video, &stages)?;
         Ok(Step::Film)
     }

@@ -13,7 +13,9 @@ use super::super::{Job, Memory};
 use crate::{
     models::{self, Catalog},
     pipeline::{Pipeline, UpscaleEngine},
-    stages::{self, Cancel, Context, Error, Happening, Kind, Stage, images, narration, scenes, upscale},
+    stages::{
+        self, Cancel, Context, Error, Happening, Kind, Stage, images, narration, refine, scenes, upscale,
+    },
     store::Store,
     story::{Scene, Still},
 };
@@ -126,11 +128,31 @@ impl Wave<'_> {
                 return;
             }
         };
-        let ready_after = if enlarges { Stage::Upscale } else { Stage::Images };
+        let refines = first.pipeline.refine.is_some() && !first.machine.draft;
+        let ready_after = match (enlarges, refines) {
+            (true, _) => Stage::Upscale,
+            (false, true) => Stage::Refine,
+            (false, false) => Stage::Images,
+        };
         let Some(pictures) = self.all(Stage::Images, ready_after, &scenes, |pipeline, scenes, ctx| {
             images::run(pipeline, scenes, ctx)
         }) else {
             return;
+        };
+        let pictures = match refines {
+            false => pictures,
+            true => {
+                let drawn: Vec<Vec<(Scene, Still)>> = scenes
+                    .iter()
+                    .zip(pictures)
+                    .map(|(scenes, pictures)| scenes.iter().cloned().zip(pictures).collect())
+                    .collect();
+                let refined = self.all(Stage::Refine, ready_after, &drawn, |pipeline, drawn, ctx| {
+                    refine::run(pipeline, drawn, ctx)
+                });
+                let Some(refined) = refined else { return };
+                refined
+            }
         };
         if enlarges {
             self.all(Stage::Upscale, ready_after, &pictures, |pipeline, pictures: &[Still], ctx| {

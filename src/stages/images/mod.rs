@@ -6,11 +6,14 @@
 
 mod card;
 mod painter;
+mod placed;
 mod plan;
 mod stage;
 
 pub(super) use painter::png;
+pub(super) use placed::place;
 pub(super) use plan::{failed, unusable};
+pub(super) use stage::latents;
 pub use stage::{cached, decide, run};
 
 /// What is raised when the same scene and settings give another picture than before.

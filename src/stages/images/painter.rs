@@ -7,15 +7,18 @@ use image::{
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
 
+use ndarray::Array4;
+use ndarray_npy::WriteNpyExt;
+
 use super::{
     super::{Context, Error, Kind},
     card,
+    placed::place,
     plan::{Brush, Drawn, Looking, Plan, failed},
 };
 use crate::{
-    diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Request, TextToImage},
-    engine::{self, Candidate, Residency, Wishes},
-    pipeline::Budget,
+    diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage},
+    engine::Residency,
     story::{Scene, Seed, Size},
 };
 
@@ -36,42 +39,19 @@ impl<'a> Painter<'a> {
     pub(super) fn open(plan: &'a Plan<'a>, ctx: &mut Context<'_>) -> Result<Self, Error> {
         let mut painter = Self { plan, drawer: None, options: Options::default(), rung: 0 };
         let Some(brush) = &plan.brush else { return Ok(painter) };
-        let machine = engine::probe();
-        let unusable = |error| failed(diffusion::Error::Engine(error), "");
-        let (device, why) = machine.choose(plan.memory.device).map_err(unusable)?;
-        let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
         let adapter = painter.adapter()?;
-        let footprints = Footprints::read(&brush.model, &brush.geometry, device.device, adapter.as_ref())
-            .map_err(|error| failed(error, ""))?;
-        let candidate = |(size, rows): (&Size, u64)| Candidate {
-            width: size.width,
-            height: size.height,
-            rows,
-            demands: footprints.demands(*size, rows),
-        };
-        let ways = plan.sizes.iter().flat_map(|size| (1..=rows).rev().map(move |rows| (size, rows)));
-        let candidates: Vec<_> = ways.map(candidate).collect();
-        let budget = match plan.memory.budget {
-            Budget::Auto => None,
-            Budget::Bytes(bytes) => Some(bytes),
-        };
-        let wishes = Wishes::on(device.device, budget, plan.memory.offload);
-        let placement = engine::place(device, wishes, &candidates)
-            .map_err(|error| Error::new(Kind::OutOfMemory, "", error))?;
-        let taken = &candidates[placement.candidate];
-        painter.rung = plan
-            .sizes
-            .iter()
-            .position(|size| (size.width, size.height) == (taken.width, taken.height))
-            .unwrap_or(0);
-        painter.options = Options {
-            session: engine::Options::on(device.device),
-            residency: placement.residency,
-            limit: placement.predicted,
-            rows: taken.rows as usize,
-        };
+        let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
+        let placed = place(plan.memory, &plan.sizes, rows, |device| {
+            let footprints = Footprints::read(&brush.model, &brush.geometry, device)?;
+            match &adapter {
+                Some(adapter) => footprints.looking_through(adapter),
+                None => Ok(footprints),
+            }
+        })?;
+        painter.rung = placed.rung;
+        painter.options = placed.options;
         let drawer = painter.load(brush)?;
-        let decisions = why.into_iter().chain(plan.why.clone()).chain(placement.lines);
+        let decisions = placed.why_device.into_iter().chain(plan.why.clone()).chain(placed.lines);
         decisions.chain(drawer.notes().to_vec()).for_each(|line| ctx.note(line));
         painter.drawer = Some(drawer);
         Ok(painter)
@@ -136,8 +116,8 @@ impl<'a> Painter<'a> {
     pub(super) fn paint(&mut self, scene: &Scene, item: &str, ctx: &mut Context<'_>) -> Result<Drawn, Error> {
         let size = self.size();
         let likeness = self.likeness(scene)?;
-        let image = match &mut self.drawer {
-            None => card::draw(scene.index, size),
+        let (image, latents) = match &mut self.drawer {
+            None => (card::draw(scene.index, size), None),
             Some(drawer) => {
                 let negative = scene.negative_prompt.as_str();
                 let request = Request {
@@ -150,13 +130,18 @@ impl<'a> Painter<'a> {
                     eta: self.plan.settings.eta,
                     rng: self.plan.settings.rng,
                     likeness,
+                    denoising_end: self.plan.hands_over,
                     noise: Noise::Seed(scene.seed),
                     ..Request::new(scene.prompt.clone(), size)
                 };
-                best(drawer, request, self.plan.settings.candidates, scene, item, ctx)?
+                let picture = best(drawer, request, self.plan.settings.candidates, scene, item, ctx)?;
+                // Only a second model that goes on with them needs the latents.
+                (picture.image, self.plan.hands_over.map(|_| picture.latents))
             }
         };
-        Ok(Drawn { size, image: ctx.store.put(&png(&image)?)? })
+        let latents =
+            latents.map(|latents| ctx.store.put(&npy(&latents)?).map_err(Error::from)).transpose()?;
+        Ok(Drawn { size, image: ctx.store.put(&png(&image)?)?, latents })
     }
 }
 
@@ -169,13 +154,13 @@ fn best(
     scene: &Scene,
     item: &str,
     ctx: &mut Context<'_>,
-) -> Result<RgbImage, Error> {
+) -> Result<Picture, Error> {
     let place = format!("scene {} (line {})", scene.index + 1, scene.line);
     let dropped = drawer.dropped_tokens(&request.prompt, request.reading);
     if dropped > 0 {
         ctx.warn(format!("{place}: the last {dropped} tokens of the prompt do not fit and are not seen"));
     }
-    let mut kept: Option<(f64, RgbImage)> = None;
+    let mut kept: Option<(f64, Picture)> = None;
     let mut empty = None;
     for candidate in 0..candidates + SECOND_CHANCES {
         if candidate >= candidates && kept.is_some() {
@@ -193,13 +178,13 @@ fn best(
         let drawn = drawer.generate(&request, &mut report).and_then(|mut pictures| {
             let picture = pictures.swap_remove(0);
             diffusion::check(&picture)?;
-            Ok(picture.image)
+            Ok(picture)
         });
         match drawn {
-            Ok(image) => {
-                let contrast = contrast(&image);
+            Ok(picture) => {
+                let contrast = contrast(&picture.image);
                 if kept.as_ref().is_none_or(|(best, _)| contrast > *best) {
-                    kept = Some((contrast, image));
+                    kept = Some((contrast, picture));
                 }
             }
             Err(error @ diffusion::Error::Blank(_)) => {
@@ -210,7 +195,7 @@ fn best(
         }
     }
     match (kept, empty) {
-        (Some((_, image)), _) => Ok(image),
+        (Some((_, picture)), _) => Ok(picture),
         (None, Some(error)) => Err(failed(error, place)),
         (None, None) => Err(Error::new(Kind::Invalid, place, "no picture is asked for")),
     }
@@ -230,6 +215,13 @@ fn contrast(image: &RgbImage) -> f64 {
     let count = f64::from(image.width()) * f64::from(image.height());
     let mean = image.pixels().map(luma).sum::<f64>() / count;
     (image.pixels().map(|pixel| (luma(pixel) - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+/// Latents as an NPY file.
+fn npy(latents: &Array4<f32>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    latents.write_npy(&mut bytes).map_err(|error| Error::new(Kind::Failed, "", error))?;
+    Ok(bytes)
 }
 
 /// A PNG, packed quickly: it is read more often than it is kept.

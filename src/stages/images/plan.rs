@@ -27,6 +27,9 @@ pub(super) struct Drawn {
     pub(super) size: Size,
     /// Its PNG.
     pub(super) image: Digest,
+    /// Its latents, for a second model to go on with.
+    #[serde(default)]
+    pub(super) latents: Option<Digest>,
 }
 
 impl Drawn {
@@ -47,6 +50,8 @@ pub(super) struct Plan<'a> {
     pub(super) why: Option<String>,
     /// What looks at pictures of characters, if anybody has one.
     pub(super) looking: Option<Looking>,
+    /// How far it goes before a second model goes on.
+    pub(super) hands_over: Option<f64>,
 }
 
 /// Characters with pictures, and what looks at them.
@@ -104,7 +109,15 @@ impl<'a> Plan<'a> {
         let wished = pipeline.platform.generation.size;
         if ctx.draft {
             let sizes = vec![card::size(pipeline.platform.generation.delivery)];
-            return Ok(Self { settings, memory, brush: None, sizes, why: None, looking: None });
+            return Ok(Self {
+                settings,
+                memory,
+                brush: None,
+                sizes,
+                why: None,
+                looking: None,
+                hands_over: None,
+            });
         }
         let catalog = Catalog::new(ctx.models_dir.clone());
         let model = catalog.find(&settings.model).map_err(unusable)?;
@@ -121,7 +134,9 @@ impl<'a> Plan<'a> {
         };
         let digest = model.digest().map_err(unusable)?;
         let looking = Looking::new(pipeline, &catalog)?;
-        Ok(Self { settings, memory, brush: Some(Brush { model, geometry, digest }), sizes, why, looking })
+        let hands_over = pipeline.refine.as_ref().and_then(|refine| refine.denoising_start);
+        let brush = Some(Brush { model, geometry, digest });
+        Ok(Self { settings, memory, brush, sizes, why, looking, hands_over })
     }
 
     /// Where the picture of `scene` at `size` lies. Device and ONNX Runtime are no part of it:
@@ -145,6 +160,10 @@ impl<'a> Plan<'a> {
                 .field("candidates", &self.settings.candidates),
         };
         let looking = self.looking.as_ref().and_then(|looking| Some((looking, looking.sitter(scene)?)));
+        let key = match self.hands_over {
+            Some(end) => key.field("denoising_end", &end),
+            None => key,
+        };
         // A scene without a sitter is drawn as without an adapter.
         let key = match looking {
             Some((looking, (sitter, likeness))) => key

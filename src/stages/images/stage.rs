@@ -1,5 +1,8 @@
 //! The stage: from scenes to their pictures.
 
+use ndarray::Array4;
+use ndarray_npy::ReadNpyExt;
+
 use super::{
     super::{Cached, Context, Error, Kind},
     painter::Painter,
@@ -57,6 +60,23 @@ pub fn cached(pipeline: &Pipeline, scenes: &[Scene], ctx: &Context<'_>) -> Resul
 pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<Size, Error> {
     let plan = Plan::new(pipeline, ctx)?;
     Ok(Painter::open(&plan, ctx)?.size())
+}
+
+/// The latents that `scene`, drawn as `still`, left off at: (1, channels, height / factor, width / factor).
+pub(in crate::stages) fn latents(
+    pipeline: &Pipeline,
+    scene: &Scene,
+    still: &Still,
+    ctx: &Context<'_>,
+) -> Result<Array4<f32>, Error> {
+    let gone = || {
+        let place = format!("scene {} (line {})", scene.index + 1, scene.line);
+        Error::new(Kind::Failed, place, "the latents it was drawn from are gone from the store: run it again")
+    };
+    let key = Plan::new(pipeline, ctx)?.key(scene, still.size)?;
+    let drawn: Drawn = ctx.store.lookup(&key)?.ok_or_else(gone)?;
+    let bytes = ctx.store.get(drawn.latents.ok_or_else(gone)?)?.ok_or_else(gone)?;
+    Array4::read_npy(&bytes[..]).map_err(|error| Error::new(Kind::Failed, "", error))
 }
 
 /// Draws one picture, smaller and smaller while memory runs out.
