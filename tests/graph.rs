@@ -145,6 +145,25 @@ fn a_network_written_again_answers_the_same_and_has_the_shapes_that_were_foretol
     }
 }
 
+/// The processor has no operators for it; with all of the graph in 32 bits it needs none.
+#[test]
+fn a_network_in_bfloat16_throughout_answers_as_the_same_in_32_bits_nearly() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models");
+    let (half, full) = (folder.join("bfloat16/model.onnx"), folder.join("parts/unet-sd1/model.onnx"));
+    assert!(Session::open(&half, &Options::default()).is_err(), "the processor can do it: say so instead");
+    let mut plain = Session::open(&full, &Options::default()).unwrap();
+    let given = inputs(&full, plain.inputs(), (8, 16));
+    let answers = run(&mut plain, &given);
+    let mut document = Document::read(&half).unwrap();
+    assert!(document.ports().any(|port| port.element == Some(ElementType::BF16)));
+    assert!(document.widen());
+    let shapes = document.shapes(&bound(&given)).unwrap();
+    assert!(document.fuse_attention(&shapes) > 0);
+    let off = off(&run(&mut whole(&document, &half), &given), &answers);
+    // Eight bits of precision in every weight.
+    assert!(off > 1e-5 && off < 8e-2, "off by {off}");
+}
+
 #[test]
 fn fused_attention_answers_the_same() {
     let mut fused = BTreeSet::new();

@@ -117,6 +117,7 @@ def variants() -> None:
     onnx_parts.unet(p / "unet-sd1-int64", tiny.unet_sd1(), whole=True)
     onnx_parts.with_external_data(p / "unet-sd1", p / "unet-sd1-external", "model.onnx_data")
     onnx_parts.weights_in_bfloat16(p / "unet-sd1", p / "unet-sd1-bf16")
+    onnx_parts.all_in_bfloat16(p / "unet-sd1-fp16", p.parent / "bfloat16")
 
 
 def classes(name: str) -> dict[str, list[str | None]]:

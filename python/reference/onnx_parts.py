@@ -93,6 +93,33 @@ def weights_in_bfloat16(source: Path, target: Path) -> None:
     onnx.save(model, target / "model.onnx")
 
 
+def all_in_bfloat16(source: Path, target: Path) -> None:
+    """What is float16 in `source` is bfloat16: weights, arithmetic, inputs and outputs. ONNX Runtime on a processor has no operators for it."""
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "config.json", target)
+    model = onnx.load(source / "model.onnx")
+
+    def turned(tensor: TensorProto) -> None:
+        if tensor.data_type == TensorProto.FLOAT16:
+            half = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32)).bfloat16()
+            tensor.CopyFrom(TensorProto(name=tensor.name, data_type=TensorProto.BFLOAT16, dims=tensor.dims,
+                                        raw_data=half.view(torch.int16).numpy().tobytes()))
+
+    for tensor in model.graph.initializer:
+        turned(tensor)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                turned(attribute.t)
+            if attribute.name == "to" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.BFLOAT16
+    for port in (*model.graph.input, *model.graph.output):
+        if port.type.tensor_type.elem_type == TensorProto.FLOAT16:
+            port.type.tensor_type.elem_type = TensorProto.BFLOAT16
+    model.graph.ClearField("value_info")
+    onnx.save(model, target / "model.onnx")
+
+
 # The sizes that each kind of part is traced and tried at.
 
 Size = tuple[int, int]

@@ -302,6 +302,7 @@ fn element(element: ElementType) -> Option<Element> {
     Some(match element {
         ElementType::F32 => Element::F32,
         ElementType::F16 => Element::F16,
+        ElementType::BF16 => Element::BF16,
         ElementType::I64 => Element::I64,
         ElementType::I32 => Element::I32,
         ElementType::BOOL => Element::Bool,

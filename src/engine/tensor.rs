@@ -1,6 +1,6 @@
 //! Tensors in memory: what goes into a session and what comes out.
 
-use half::f16;
+use half::{bf16, f16};
 use ndarray::ArrayD;
 use ort::value::{DynValue, SymbolicDimensions, TensorElementType, TensorRef};
 use std::fmt;
@@ -12,6 +12,8 @@ pub enum Element {
     F32,
     /// 16-bit float, IEEE half precision.
     F16,
+    /// 16-bit float with the range of a 32-bit one.
+    BF16,
     /// 64-bit signed integer.
     I64,
     /// 32-bit signed integer.
@@ -25,6 +27,7 @@ impl Element {
         match ty {
             TensorElementType::Float32 => Some(Self::F32),
             TensorElementType::Float16 => Some(Self::F16),
+            TensorElementType::Bfloat16 => Some(Self::BF16),
             TensorElementType::Int64 => Some(Self::I64),
             TensorElementType::Int32 => Some(Self::I32),
             TensorElementType::Bool => Some(Self::Bool),
@@ -32,12 +35,17 @@ impl Element {
         }
     }
 
+    /// Whether it is a float of any width.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// Bytes of one element.
     pub fn bytes(self) -> u64 {
         match self {
             Self::I64 => 8,
             Self::F32 | Self::I32 => 4,
-            Self::F16 => 2,
+            Self::F16 | Self::BF16 => 2,
             Self::Bool => 1,
         }
     }
@@ -48,6 +56,7 @@ impl fmt::Display for Element {
         f.write_str(match self {
             Self::F32 => "float32",
             Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
             Self::I64 => "int64",
             Self::I32 => "int32",
             Self::Bool => "bool",
@@ -62,6 +71,8 @@ pub enum Tensor {
     F32(ArrayD<f32>),
     /// 16-bit floats.
     F16(ArrayD<f16>),
+    /// 16-bit floats with the range of 32-bit ones.
+    BF16(ArrayD<bf16>),
     /// 64-bit integers.
     I64(ArrayD<i64>),
     /// 32-bit integers.
@@ -75,6 +86,7 @@ macro_rules! each {
         match $tensor {
             Tensor::F32($array) => $body,
             Tensor::F16($array) => $body,
+            Tensor::BF16($array) => $body,
             Tensor::I64($array) => $body,
             Tensor::I32($array) => $body,
             Tensor::Bool($array) => $body,
@@ -93,6 +105,7 @@ impl Tensor {
         match self {
             Self::F32(_) => Element::F32,
             Self::F16(_) => Element::F16,
+            Self::BF16(_) => Element::BF16,
             Self::I64(_) => Element::I64,
             Self::I32(_) => Element::I32,
             Self::Bool(_) => Element::Bool,
@@ -104,6 +117,7 @@ impl Tensor {
         match self {
             Self::F32(array) => array,
             Self::F16(array) => array.mapv(f16::to_f32),
+            Self::BF16(array) => array.mapv(bf16::to_f32),
             Self::I64(array) => array.mapv(|x| x as f32),
             Self::I32(array) => array.mapv(|x| x as f32),
             Self::Bool(array) => array.mapv(|x| f32::from(u8::from(x))),
@@ -116,6 +130,7 @@ impl Tensor {
         match element {
             Element::F32 => Self::F32(array),
             Element::F16 => Self::F16(array.mapv(f16::from_f32)),
+            Element::BF16 => Self::BF16(array.mapv(bf16::from_f32)),
             Element::I64 => Self::I64(array.mapv(|x| x as i64)),
             Element::I32 => Self::I32(array.mapv(|x| x as i32)),
             Element::Bool => Self::Bool(array.mapv(|x| x != 0.0)),
@@ -135,6 +150,7 @@ impl Tensor {
             false => std::borrow::Cow::Owned(match self {
                 Self::F32(array) => Self::F32(array.as_standard_layout().into_owned()),
                 Self::F16(array) => Self::F16(array.as_standard_layout().into_owned()),
+                Self::BF16(array) => Self::BF16(array.as_standard_layout().into_owned()),
                 Self::I64(array) => Self::I64(array.as_standard_layout().into_owned()),
                 Self::I32(array) => Self::I32(array.as_standard_layout().into_owned()),
                 Self::Bool(array) => Self::Bool(array.as_standard_layout().into_owned()),
@@ -159,6 +175,7 @@ impl Tensor {
         Ok(Some(match element {
             Element::F32 => Self::F32(value.try_extract_array()?.to_owned()),
             Element::F16 => Self::F16(value.try_extract_array()?.to_owned()),
+            Element::BF16 => Self::BF16(value.try_extract_array()?.to_owned()),
             Element::I64 => Self::I64(value.try_extract_array()?.to_owned()),
             Element::I32 => Self::I32(value.try_extract_array()?.to_owned()),
             Element::Bool => Self::Bool(value.try_extract_array()?.to_owned()),
@@ -175,7 +192,7 @@ macro_rules! from_array {
         }
     )*};
 }
-from_array!(f32 => F32, f16 => F16, i64 => I64, i32 => I32, bool => Bool);
+from_array!(f32 => F32, f16 => F16, bf16 => BF16, i64 => I64, i32 => I32, bool => Bool);
 
 /// The symbolic name of each dimension, empty where it has none.
 pub(super) fn symbols(dimensions: &SymbolicDimensions) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
-use crate::engine::{self, Bytes, Device, DeviceChoice, Element, Port, Session, Tensor};
+use crate::engine::{self, Bytes, Device, DeviceChoice, Port, Session, Tensor};
 
 use super::{
     Error, Event, Header, content,
@@ -93,13 +93,13 @@ fn try_part(file: &Path, part: Part, config: &Value, options: &engine::Options) 
         })?;
         let shape = shape(port, part, config);
         // One is a token, a time step and a mask; a half is a pixel and a latent.
-        let value = if matches!(element, Element::F32 | Element::F16) { 0.5 } else { 1.0 };
+        let value = if element.is_float() { 0.5 } else { 1.0 };
         inputs.push((port.name.clone(), Tensor::from_f32(ArrayD::from_elem(IxDyn(&shape), value), element)));
     }
     let lent: Vec<_> = inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
     let outputs = session.run(&lent)?;
     for (name, tensor) in &outputs {
-        let is_float = matches!(tensor.element(), Element::F32 | Element::F16);
+        let is_float = tensor.element().is_float();
         if is_float && tensor.clone().into_f32().iter().any(|value| !value.is_finite()) {
             return Err(broken(format!("its output `{name}` has numbers that are none (NaN or infinite)")));
         }
