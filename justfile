@@ -16,7 +16,7 @@ test: (setup "--tests")
 
 # Print figures as ratios, both sides measured here and now
 bench: (setup "--tests")
-    cargo bench --locked --bench figures
+    cargo bench --locked --bench figures --bench drawing
 
 # Print how much memory models of real sizes take, foretold and measured: 9 GB of disk, half an hour
 bench-memory: (setup "--tests")

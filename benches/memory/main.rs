@@ -96,6 +96,58 @@ fn main() -> Result<()> {
     }
     let peak = picture(&models.join("sd15"))?;
     bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
+    budgets(&models.join("sd15"))
+}
+
+/// A whole video with all the memory it would like, and with parts of that: each finishes within it, with the
+/// same picture.
+fn budgets(model: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("lighthouse.md");
+    std::fs::write(&script, "A lighthouse stands by the sea, and its light can be seen from far away.\n")?;
+    let generate = |budget: Option<u64>| -> Result<(u64, image::RgbImage)> {
+        let store = folder.path().join(format!("store-{}", budget.unwrap_or(0)));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
+        command
+            .arg("generate")
+            .arg(&script)
+            .args(["--stop-after", "images", "--quiet", "--cache-dir"])
+            .arg(&store);
+        command.arg("--set").arg(format!("images.model={}", model.display()));
+        let sets = [
+            "images.inference_steps=2",
+            "images.guidance_scale=7.5",
+            "images.size=512x512",
+            "scenes.seconds=[5, 20]",
+        ];
+        for set in sets {
+            command.args(["--set", set]);
+        }
+        command.args([
+            "--memory-budget",
+            &budget.map_or("auto".to_owned(), |bytes| format!("{}MiB", bytes >> 20)),
+        ]);
+        let output = folder.path().join(format!("{}.mp4", budget.unwrap_or(0)));
+        let peak = peak_of(command.arg("-o").arg(&output))?;
+        let stem = output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let is_picture = |path: &std::path::PathBuf| {
+            path.extension().is_some_and(|ending| ending == "png")
+                && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&stem))
+        };
+        let files = std::fs::read_dir(folder.path())?.flatten().map(|entry| entry.path());
+        let picture = files.into_iter().find(is_picture).ok_or("no picture was written")?;
+        Ok((peak, image::open(picture)?.to_rgb8()))
+    };
+    let (wanted, unlimited) = generate(None)?;
+    println!("generate, 512x512, as much as it likes: {:.0} MiB", wanted as f64 / MIB);
+    for share in [100, 50, 25, 10] {
+        let budget = wanted * share / 100;
+        let (peak, picture) = generate(Some(budget))?;
+        let pairs = picture.as_raw().iter().zip(unlimited.as_raw());
+        let apart = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(u8::MAX);
+        bound(&format!("generate, {share} % of that: MiB"), peak as f64 / MIB, budget as f64 / MIB);
+        bound(&format!("generate, {share} % of that: apart, of 255"), f64::from(apart), 1.0);
+    }
     Ok(())
 }
 
@@ -201,7 +253,8 @@ fn told(step: &Step, model: &Model) -> Vec<(&'static str, ArrayD<f32>)> {
 /// The program's own `image`, one step, and the most it held.
 fn picture(model: &Path) -> Result<u64> {
     let folder = tempfile::tempdir()?;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shortform"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
+    command
         .args([
             "image",
             "--prompt",
@@ -214,8 +267,13 @@ fn picture(model: &Path) -> Result<u64> {
         .args(["--size", "720x1280", "--memory-budget", "700MiB", "--quiet", "--model"])
         .arg(model)
         .arg("-o")
-        .arg(folder.path().join("picture.png"))
-        .spawn()?;
+        .arg(folder.path().join("picture.png"));
+    peak_of(&mut command)
+}
+
+/// Runs it, and says the most it held.
+fn peak_of(command: &mut Command) -> Result<u64> {
+    let mut child = command.spawn()?;
     let mut peak = 0;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -227,5 +285,5 @@ fn picture(model: &Path) -> Result<u64> {
         peak = peak.max(kib.unwrap_or(0) * 1024);
         std::thread::sleep(std::time::Duration::from_millis(20));
     };
-    if status.success() { Ok(peak) } else { Err(format!("shortform image ended with {status}").into()) }
+    if status.success() { Ok(peak) } else { Err(format!("{command:?} ended with {status}").into()) }
 }

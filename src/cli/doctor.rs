@@ -6,7 +6,13 @@ use super::{
     args::{MachineArgs, OutputArgs},
     exit::{Exit, Failure, chain},
 };
-use crate::{compose::Fonts, engine, models::Catalog, speech};
+use crate::{
+    compose::Fonts,
+    diffusion::{self, Advice},
+    engine::{self, Bytes},
+    models::Catalog,
+    speech,
+};
 
 /// Show what this machine has and lacks: ONNX Runtime, devices, libav, voices, fonts, models
 #[derive(Debug, clap::Args)]
@@ -27,6 +33,7 @@ struct Finding {
 pub(crate) fn doctor(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let mut findings = vec![onnx_runtime()];
     findings.extend(devices());
+    findings.extend(advice());
     #[cfg(feature = "video")]
     findings.push(libav());
     findings.push(voices());
@@ -80,6 +87,28 @@ fn devices() -> Vec<Finding> {
         .iter()
         .map(|device| Finding { what: "device", fine: true, found: device.to_string() })
         .collect()
+}
+
+/// What usual models would do on the best device, as things are now.
+fn advice() -> Vec<Finding> {
+    let machine = engine::probe();
+    let Ok((device, _)) = machine.choose(engine::DeviceChoice::Auto) else { return Vec::new() };
+    let advise = |usual: diffusion::Usual| {
+        let Advice { model, way, budget } = usual.on(device, engine::Wishes::default());
+        let found = match way {
+            Some((size, residency, bytes)) => {
+                format!(
+                    "{model} would draw {size} on {}, {residency}, in {} of {}",
+                    device.device,
+                    Bytes(bytes),
+                    Bytes(budget)
+                )
+            }
+            None => format!("{model} does not fit into {} on {}", Bytes(budget), device.device),
+        };
+        Finding { what: "advice", fine: true, found }
+    };
+    diffusion::Usual::all().into_iter().map(advise).collect()
 }
 
 #[cfg(feature = "video")]

@@ -5,6 +5,7 @@
 //! picture. Equal weights and noise give the picture that diffusers gives, for every family of
 //! models (`tests/reference` holds this).
 
+mod advice;
 mod blank;
 mod conditioning;
 mod denoiser;
@@ -28,6 +29,7 @@ mod tokenizer;
 mod vae;
 mod weighting;
 
+pub use advice::{Advice, Usual, UsualSize};
 pub use blank::{Blank, check};
 pub use denoiser::{Denoiser, Told};
 pub use error::Error;

@@ -10,7 +10,7 @@ use ort::value::DynValue;
 
 use super::{
     Error, Options, Tensor, heap,
-    session::{Failure, Weights, build_from_memory, failed_to_open, failed_to_run},
+    session::{Failure, Weights, build_from_memory, failed_to_open, failed_to_run, timed},
 };
 
 /// One piece: an ONNX file in memory, whose large weights lie in a folder.
@@ -101,7 +101,7 @@ impl Chain {
                 }
                 let given: Vec<(&str, ort::session::SessionInputValue<'_>)> =
                     link.inputs.iter().map(|name| (name.as_str(), (&held[name]).into())).collect();
-                let mut answers = session.run(given)?;
+                let mut answers = timed(|| session.run(given))?;
                 let take = |name: &String| Some((name.clone(), answers.remove(name)?));
                 Ok(link.outputs.iter().filter_map(take).collect::<Vec<_>>())
             };

@@ -21,5 +21,5 @@ pub use error::Error;
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, system};
 pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place};
-pub use session::{Options, Port, Session, default_threads};
+pub use session::{Options, Port, Session, default_threads, time_in_sessions};
 pub use tensor::{Element, Tensor};

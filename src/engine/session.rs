@@ -3,7 +3,9 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use ort::{
@@ -148,20 +150,36 @@ impl Session {
         for (name, tensor) in &lent {
             values.push((*name, tensor.lend().map_err(failed)?));
         }
-        let answers = self.session.run(values).map_err(failed)?;
+        let answers = timed(|| self.session.run(values)).map_err(failed)?;
         let mut outputs = Vec::with_capacity(answers.len());
         for (name, value) in answers.iter() {
             let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
                 return Err(Error::ElementType {
                     name: name.to_owned(),
                     found: value.dtype().to_string(),
-                    expected: "float32, float16, int64, int32 or bool",
+                    expected: "float32, float16, bfloat16, int64, int32 or bool",
                 });
             };
             outputs.push((name.to_owned(), tensor));
         }
         Ok(outputs)
     }
+}
+
+/// Nanoseconds that this process has waited for ONNX Runtime.
+static SPENT: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let answer = work();
+    let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    SPENT.fetch_add(spent, Ordering::Relaxed);
+    answer
+}
+
+/// How long this process has waited for ONNX Runtime to run networks, loading aside.
+pub fn time_in_sessions() -> Duration {
+    Duration::from_nanos(SPENT.load(Ordering::Relaxed))
 }
 
 fn build(path: &Path, options: &Options) -> Result<ort::session::Session, Failure> {
