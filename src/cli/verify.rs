@@ -25,7 +25,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn verify(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
-    let only_platform = PipelineArgs { platform: Some(args.platform.clone()), ..PipelineArgs::default() };
+    let sets = vec![format!("platform={}", args.platform)];
+    let only_platform = PipelineArgs { sets, ..PipelineArgs::default() };
     let platform = input::pipeline(&only_platform, None, output)?.platform;
     let options = media::Options { still: args.still };
     let report = media::verify(&args.video, &platform, options)

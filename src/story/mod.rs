@@ -3,6 +3,7 @@
 
 mod caption;
 mod encoding;
+mod format;
 mod frame;
 mod music;
 mod narration;
@@ -20,6 +21,7 @@ mod voice;
 
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
 pub use encoding::{Quality, VideoEncoder};
+pub use format::{Format, shown};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};
 pub use music::{Effect, EffectKind, Mood, Music, Tune};
 pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};

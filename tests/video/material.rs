@@ -29,6 +29,7 @@ pub(crate) fn platform(size: Size) -> Platform {
         name: "all".into(),
         title: "All".into(),
         generation: Generation { size, delivery: size },
+        formats: figure(vec![]),
         video: VideoRules {
             frame_rate: FPS,
             min_fps: figure(23.0),

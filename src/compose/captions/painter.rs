@@ -144,7 +144,7 @@ impl<'a> Painter<'a> {
         let setting = Setting {
             face: &self.face,
             area: self.captions.area,
-            size: self.captions.font_size * self.frame_size.width as f32 / 1080.0,
+            size: self.captions.font_size * self.frame_size.shorter() as f32 / 1080.0,
             max_lines: 2,
             pitch: 1.18 + self.measures.plate.map_or(0.0, |(_, up)| up),
             gap: self.measures.gap,

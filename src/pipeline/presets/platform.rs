@@ -2,7 +2,7 @@
 
 use crate::pipeline::{
     fields::Fields,
-    kind::{Kind, Wrong, count, name, number, size, whole},
+    kind::{Kind, Wrong, count, name, number, size, variant, whole},
 };
 use crate::story::{
     AudioRules, Duration, Figure, FrameRate, Generation, Loudness, Platform, Rect, SafeArea, Size, TextRules,
@@ -18,6 +18,7 @@ pub(crate) fn read_platform(fields: &mut Fields<'_>) -> Option<Platform> {
         let delivery = fields.get("delivery", &size(64..=4096, 2));
         Some(Generation { size: draw?, delivery: delivery? })
     });
+    let formats = figure_of(fields, "formats", |fields| fields.list("value", &variant()));
     let video = fields.group("video", |fields| {
         let frame_rate = fields.group("frame_rate", |fields| {
             let num = fields.get("num", &count(1..=120_000));
@@ -73,6 +74,7 @@ pub(crate) fn read_platform(fields: &mut Fields<'_>) -> Option<Platform> {
         name: platform_name?,
         title: title?,
         generation: generation?,
+        formats: formats?,
         video: video?,
         audio: audio?,
         duration: duration?,

@@ -52,7 +52,7 @@ pub struct Captions {
     pub style: CaptionStyle,
     /// The font family.
     pub font: String,
-    /// The largest size in pixels for a frame 1080 wide.
+    /// The largest size in pixels for a frame 1080 across its shorter side.
     pub font_size: f32,
     /// The text's colour.
     pub color: Color,
