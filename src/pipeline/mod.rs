@@ -30,6 +30,6 @@ pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
     Budget, Captions, Card, Character, Delivery, DirectorEngine, Effects, ImageSize, Images, Llm, Memory,
-    Music, Narration, Pipeline, Play, ProgressBar, Refine, Remote, Scenes, Server, Timeline, Upscale,
-    UpscaleEngine, Video, VoiceEngine, Watermark,
+    Music, Narration, Pipeline, Play, ProgressBar, Refine, Remote, Scenes, Server, Timeline, TransitionOn,
+    Upscale, UpscaleEngine, Video, VoiceEngine, Watermark,
 };

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::{Context, Error, Kind, narration::Spoken};
+use super::{Context, Error, Kind, beats, narration::Spoken};
 use crate::{
     compose::{self, Crop, CueRules, camera_move, cues, push},
     digest::Digest,
-    pipeline::{Captions as Settings, Card, Pipeline, Play, ProgressBar},
+    pipeline::{Captions as Settings, Card, Pipeline, Play, ProgressBar, TransitionOn},
     store::KeyBuilder,
     story::{
         CameraKind, CameraMove, CaptionStyle, Captions, Clip, Effect, EffectKind, Extras, Music, Platform,
@@ -37,6 +37,13 @@ pub fn run(
     let nearest = duration.frame(frame_rate);
     let frames = if Time::of_frame(nearest, frame_rate) < duration { nearest + 1 } else { nearest };
 
+    let music = music(pipeline, spoken, ctx)?;
+    let mut starts: Vec<Time> = scenes.iter().map(|scene| scene.span.start).collect();
+    if let (TransitionOn::Beats, Some(music)) = (settings.transition_on, &music) {
+        let words: Vec<Span> = spoken.narration.words().map(|word| word.span).collect();
+        let end = Time::of_frame(frames, frame_rate);
+        starts = beats::on_beats(&starts, &words, end, music, pipeline.seed, ctx)?;
+    }
     let mut clips: Vec<Clip> = Vec::with_capacity(scenes.len());
     for (index, scene) in scenes.iter().enumerate() {
         let missing = || {
@@ -44,8 +51,8 @@ pub fn run(
             Error::new(Kind::Failed, place, "it has no still")
         };
         let still = stills.iter().find(|still| still.scene == scene.index).ok_or_else(missing)?;
-        let end = scenes.get(index + 1).map_or(Time::of_frame(frames, frame_rate), |next| next.span.start);
-        let start = if index == 0 { Time::ZERO } else { scene.span.start };
+        let end = starts.get(index + 1).copied().unwrap_or(Time::of_frame(frames, frame_rate));
+        let start = if index == 0 { Time::ZERO } else { starts[index] };
         clips.push(Clip {
             scene: scene.index,
             still: still.image,
@@ -87,7 +94,7 @@ pub fn run(
         grade: settings.grade.clone(),
         lut: kept(settings.lut.as_deref(), "timeline.lut", ctx)?,
         narration: spoken.sound,
-        music: music(pipeline, spoken, ctx)?,
+        music,
         effects,
         seed: pipeline.seed,
     })

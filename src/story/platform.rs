@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Format, FrameRate, Rect, Size};
+use super::{Format, FrameRate, Rect, Size, VideoCodec};
 
 /// A figure with where it was read and when; none of them is stable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub struct Generation {
 /// The picture of the delivered file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoRules {
+    /// The codecs it takes, the one it asks for first.
+    pub codecs: Figure<Vec<VideoCodec>>,
     /// Frames a second to deliver.
     pub frame_rate: FrameRate,
     /// Fewest frames a second accepted.

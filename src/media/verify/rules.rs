@@ -126,12 +126,13 @@ impl Rules<'_> {
 
     fn picture(&mut self, video: &VideoStream, pass: &Pass) {
         let profile = video.profile.as_deref().unwrap_or("unknown");
+        let codecs = &self.platform.video.codecs;
         let outcome = match (video.codec.as_str(), profile) {
             ("h264", "High") => Outcome::Passed,
-            ("h264" | "hevc", _) => Outcome::Advice,
+            (codec, _) if codecs.value.iter().any(|taken| taken.name() == codec) => Outcome::Advice,
             _ => Outcome::Failed,
         };
-        self.add("video codec", "h264 High", format!("{} {profile}", video.codec), outcome, UPLOAD);
+        self.add("video codec", "h264 High", format!("{} {profile}", video.codec), outcome, of(codecs));
         let format = video.pixel_format.as_deref().unwrap_or("unknown");
         self.add("pixel format", "yuv420p", format, must(format == "yuv420p"), UPLOAD);
         let progressive = !pass.interlaced && video.progressive != Some(false);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Delivery, Images, Memory, Narration, Refine, Scenes, Timeline, Upscale, Video,
+    Delivery, Images, Memory, Narration, Play, Refine, Scenes, Timeline, TransitionOn, Upscale, Video,
     delivery::{read_deliveries, read_format},
 };
 use crate::{
@@ -165,6 +165,14 @@ impl Pipeline {
             let path = format!("scenes.characters.{name}.image");
             let expected = "nothing looks at it: set `images.ip_adapter` to an IP-Adapter, or leave it out";
             fields.problem(&path, "is given, and `images.ip_adapter` is off", &spot, expected.to_owned());
+        }
+        if self.timeline.transition_on == TransitionOn::Beats
+            && self.timeline.music.play == Play::Off
+            && let Some(spot) = fields.spot_at(&["timeline", "transition", "on"])
+        {
+            let wrong = "is beats, and no music is played";
+            let expected = "expected `words`, or music: `music: { mood: auto }`".to_owned();
+            fields.problem("timeline.transition.on", wrong, &spot, expected);
         }
         let most = &self.platform.text.hashtags.value;
         if self.hashtags.len() as u64 > u64::from(*most)
