@@ -36,6 +36,10 @@ fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == COMPOSE) {
+        return compose(Path::new(&arguments[at + 1]), arguments[at + 2].parse()?);
+    }
     let folder = tempfile::tempdir()?;
     let platform = Presets::built_in().platform("tiktok").map_err(|problems| problems.to_string())?;
 
@@ -46,8 +50,67 @@ fn main() -> Result<()> {
     for quality in [Quality::Standard, Quality::High] {
         compositor.against_the_encoder(quality)?;
         compositor.against_zoompan(quality)?;
+        compositor.against_moviepy(quality)?;
     }
+    memory(folder.path())
+}
+
+/// How the program asks itself to compose a video of so many seconds of the stills in a folder, and to say
+/// what that took.
+const COMPOSE: &str = "--compose";
+
+/// How much memory composing takes over the stills, and whether that grows with the video.
+fn memory(folder: &Path) -> Result<()> {
+    let peak = |seconds: u64| -> Result<f64> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let output = command.args(["--bench", COMPOSE]).arg(folder).arg(seconds.to_string()).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        Ok(said
+            .trim()
+            .parse()
+            .map_err(|_| format!("{command:?} said {said:?} and ended with {}", output.status))?)
+    };
+    let (short, long) = (peak(20)?, peak(600)?);
+    print("composing ten minutes: MB over the stills", long / 1e6, 150.0);
+    print("the same / composing twenty seconds", long / short, 1.05);
     Ok(())
+}
+
+/// Composes without encoding, and prints by how many bytes the process grew at most.
+fn compose(folder: &Path, seconds: u64) -> Result<()> {
+    let platform = Presets::built_in().platform("tiktok").map_err(|problems| problems.to_string())?;
+    let stills = stills(folder)?;
+    let bench = Bench { folder, platform: &platform, stills: &stills };
+    let mut timeline = bench.timeline_of(seconds, (seconds / 4) as usize, CaptionStyle::Highlight);
+    // The same two stills, over and over.
+    timeline.clips.iter_mut().for_each(|clip| clip.still = name_of(clip.scene % stills.len()));
+    let before = resident("VmRSS")?;
+    let mut fonts = Fonts::load()?;
+    let mut renderer = Renderer::new(&timeline, Box::new(|still| bench.still(still)), &mut fonts)?;
+    let mut frame = Frame::black(timeline.frame_size);
+    for index in 0..timeline.frames {
+        renderer.render(index, &mut frame)?;
+    }
+    println!("{}", resident("VmHWM")?.saturating_sub(before));
+    Ok(())
+}
+
+/// A figure of this process's memory in bytes, as Linux counts it.
+fn resident(name: &str) -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with(name)).ok_or("no such figure")?;
+    let kilobytes = line.split_whitespace().nth(1).ok_or("no number")?;
+    Ok(kilobytes.parse::<u64>()? * 1024)
+}
+
+/// The first two stills in `folder`.
+fn stills(folder: &Path) -> Result<Vec<RgbImage>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    // `stills.scene-01.png`, not what a comparison leaves beside them.
+    let is_scene = |path: &PathBuf| path.to_string_lossy().contains(".scene-");
+    paths.retain(is_scene);
+    paths.sort();
+    paths.iter().take(2).map(|path| Ok(image::open(path)?.to_rgb8())).collect()
 }
 
 fn print(what: &str, ratio: f64, limit: f64) {
@@ -121,10 +184,7 @@ fn generate(folder: &Path) -> Result<Vec<RgbImage>> {
         0.1,
     );
 
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "png"));
-    paths.sort();
-    paths.iter().take(2).map(|path| Ok(image::open(path)?.to_rgb8())).collect()
+    stills(folder)
 }
 
 /// Composition and encoding of a clip, against others' ways.
@@ -183,6 +243,33 @@ impl Bench<'_> {
         );
         let what = format!("{name}: compose + encode / the same from a still enlarged to 4320");
         print(&what, ratio(ours, smoothed), 0.45);
+        Ok(())
+    }
+
+    /// moviepy, as most generators of short videos use it; left out where it is not installed.
+    fn against_moviepy(&self, quality: Quality) -> Result<()> {
+        let python = std::env::var("SHORTFORM_BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let name = format!("{}: compose + encode / moviepy, processor time", preset(quality).0);
+        let there = Command::new(&python).args(["-c", "import moviepy"]).output();
+        if !there.is_ok_and(|output| output.status.success()) {
+            println!("{name:<64} {python} has no moviepy: SHORTFORM_BENCH_PYTHON names one that has");
+            return Ok(());
+        }
+        let ours = self.compose_and_encode(&self.timeline(2, CaptionStyle::Off), quality)?;
+        let paths: Vec<PathBuf> = (0..2).map(|n| self.folder.join(format!("moviepy-{n}.png"))).collect();
+        for (path, still) in paths.iter().zip(self.stills) {
+            still.save(path)?;
+        }
+        let (preset, crf) = preset(quality);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/moviepy_clip.py");
+        let before = children_time();
+        let mut command = Command::new(&python);
+        command.arg(script).args(&paths).arg(self.folder.join("moviepy.mp4"));
+        let output = command.args([&SECONDS.to_string(), preset, &crf.to_string()]).output()?;
+        if !output.status.success() {
+            return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        print(&name, ratio(ours, children_time() - before), 0.14);
         Ok(())
     }
 
@@ -260,9 +347,14 @@ impl Bench<'_> {
         Time::from_seconds(SECONDS as f64).frame(self.platform.video.frame_rate)
     }
 
-    /// So many clips of equal length, zooming in, one fading into the next.
     fn timeline(&self, clips: usize, captions: CaptionStyle) -> Timeline {
-        let (frame_rate, frames) = (self.platform.video.frame_rate, self.frames());
+        self.timeline_of(SECONDS, clips, captions)
+    }
+
+    /// So many clips of equal length, zooming in, one fading into the next.
+    fn timeline_of(&self, seconds: u64, clips: usize, captions: CaptionStyle) -> Timeline {
+        let frame_rate = self.platform.video.frame_rate;
+        let frames = Time::from_seconds(seconds as f64).frame(frame_rate);
         let moment = |clip: usize| Time::of_frame(frames * clip as u64 / clips as u64, frame_rate);
         let clip = |scene: usize| Clip {
             scene,
@@ -292,7 +384,7 @@ impl Bench<'_> {
                 font_size: 72.0,
                 font: "Inter".into(),
                 uppercase: false,
-                cues: (0..SECONDS).map(cue).collect(),
+                cues: (0..seconds).map(cue).collect(),
             },
             title: None,
             extras: Extras::default(),
@@ -335,6 +427,15 @@ fn name_of(scene: usize) -> Digest {
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// What the programs that this one ran and that have ended used, theirs included.
+fn children_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in brackets may hold spaces; user and system time of children are the 16th and 17th field.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis((ticks(13) + ticks(14)) * 10)
 }
 
 fn ratio(ours: Duration, theirs: Duration) -> f64 {

@@ -5,7 +5,7 @@ use shortform::{
     pipeline::{
         Budget, ImageSize, Pipeline, Play, Presets, Problems, Request, ScriptSource, UpscaleEngine, split_set,
     },
-    story::{CameraKind, CaptionStyle, FrameRate, FrontMatter, Mood, Seed, Size, TransitionKind},
+    story::{CameraKind, CaptionStyle, Format, FrameRate, FrontMatter, Mood, Seed, Size, TransitionKind},
 };
 use std::{
     fs,
@@ -255,6 +255,41 @@ fn options_reach_every_kind_of_setting() {
     assert_eq!(pipeline.video.frame_rate, FrameRate::new(30_000, 1001));
     assert_eq!(pipeline.upscale.engine, UpscaleEngine::Model("real-esrgan".into()));
     assert_eq!(pipeline.title.as_deref(), Some("1984"));
+}
+
+#[test]
+fn further_deliveries_are_a_platform_a_format_or_both() {
+    let pipeline = load(&with_sets(&["platform=reels", "deliver=[shorts, 1:1, tiktok 4:5]"])).unwrap();
+    let own = pipeline.delivery();
+    let named: Vec<_> = pipeline
+        .deliver
+        .iter()
+        .map(|delivery| (delivery.platform.as_str(), delivery.format, delivery.name_of("film", &own)))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("shorts", None, "film-shorts".to_owned()),
+            ("reels", Some(Format::Square), "film-1x1".to_owned()),
+            ("tiktok", Some(Format::Portrait), "film-tiktok-4x5".to_owned()),
+        ]
+    );
+    assert_eq!(pipeline.frame_size(), Size::new(1080, 1920));
+    let square = load(&with_sets(&["format=1:1"])).unwrap();
+    assert_eq!(square.frame_size(), Size::new(1080, 1080));
+    // Pictures are drawn as ever.
+    assert_eq!(square.platform.generation, pipeline.platform.generation);
+    for (sets, said) in [
+        (["platform=shorts", "format=16:9"], "is 16:9, which YouTube Shorts does not take"),
+        (["platform=shorts", "deliver=[16:9]"], "names `shorts 16:9`, which YouTube Shorts does not take"),
+        (["platform=tiktok", "deliver=[9:16]"], "which is delivered already"),
+        (["platform=tiktok", "deliver=[reels, reels 9:16]"], "which is delivered already"),
+        (["platform=tiktok", "deliver=[1:1 4:5]"], "two formats"),
+        (["platform=tiktok", "deliver=[instagram]"], "unknown"),
+    ] {
+        let drawn = drawing(&with_sets(&sets));
+        assert!(drawn.contains(said), "{sets:?}: {drawn}");
+    }
 }
 
 #[test]

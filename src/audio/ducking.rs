@@ -65,8 +65,8 @@ pub fn looped(music: &Samples, length: usize, seamless: bool) -> Result<Samples,
     if count == 0 {
         return Err(Error::Shape);
     }
-    let overlap = if seamless || count >= length { 0 } else { (music.rate as usize).min(count / 4) };
-    let step = count - overlap;
+    let step = repeated_after(count, length, music.rate, seamless);
+    let overlap = count - step;
     let channels = music.channels.iter().map(|channel| {
         let sample = |i: usize| {
             let (round, at) = (i / step, i % step);
@@ -83,6 +83,12 @@ pub fn looped(music: &Samples, length: usize, seamless: bool) -> Result<Samples,
     let mut out = Samples { rate: music.rate, channels: channels.collect() };
     ends(&mut out);
     Ok(out)
+}
+
+/// After how many samples music of `count` samples begins anew while it is repeated until it lasts `length`.
+pub fn repeated_after(count: usize, length: usize, rate: u32, seamless: bool) -> usize {
+    let overlap = if seamless || count >= length { 0 } else { (rate as usize).min(count / 4) };
+    count - overlap
 }
 
 /// In over half a second, out over one and a half.

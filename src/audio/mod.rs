@@ -3,6 +3,7 @@
 //! All of it works on [`Samples`](crate::story::Samples); [`level`] brings a finished
 //! track to a platform's loudness, and says what it reached.
 
+mod beats;
 mod ducking;
 mod edit;
 mod effects;
@@ -15,7 +16,8 @@ mod music;
 mod resample;
 mod wav;
 
-pub use ducking::{duck, looped};
+pub use beats::{Beats, beats};
+pub use ducking::{duck, looped, repeated_after};
 pub use edit::{concatenate, fade, stereo, trim, voiced};
 pub use effects::effect;
 pub use error::Error;
@@ -23,6 +25,6 @@ pub use highpass::high_pass;
 pub use limiter::limit;
 pub use loudness::{Leveled, Measurement, Method, level, measure};
 pub use mix::{Track, gain, mix};
-pub use music::bed;
+pub use music::{bed, bed_beats};
 pub use resample::resample;
 pub use wav::{SampleFormat, decode_wav, encode_wav};

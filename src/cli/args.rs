@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    pipeline::{Problems, split_set},
+    pipeline::{Delivery, Pipeline, Problems, split_set},
     stages::Stage,
     store::Store,
+    story::Format,
 };
 
 /// What a pipeline is made of: its file and what is said over it.
@@ -18,9 +19,12 @@ pub(crate) struct PipelineArgs {
     /// A pipeline file, or the name of a built-in one (see `shortform presets pipelines`)
     #[arg(long, value_name = "FILE", env = "SHORTFORM_PIPELINE")]
     pub(crate) pipeline: Option<String>,
-    /// tiktok, reels or shorts
+    /// tiktok, reels or shorts; several, as `tiktok,reels`, deliver one edit to each
     #[arg(long)]
     pub(crate) platform: Option<String>,
+    /// 9:16, 4:5, 1:1 or 16:9; several, as `9:16,1:1`, deliver one edit in each
+    #[arg(long)]
+    pub(crate) format: Option<String>,
     /// How pictures, captions and colours look (see `shortform presets styles`)
     #[arg(long)]
     pub(crate) style: Option<String>,
@@ -42,10 +46,31 @@ pub(crate) struct PipelineArgs {
 }
 
 impl PipelineArgs {
+    /// The same for one of the deliveries of a video made of `pipeline`.
+    pub(crate) fn delivering(&self, delivery: &Delivery, pipeline: &Pipeline) -> Self {
+        let mut args = self.clone();
+        // Choosing a platform takes back a frame rate said in a file; all deliveries are one edit.
+        let rate = pipeline.video.frame_rate;
+        let format = delivery.format.map_or("auto", Format::name);
+        let said = [
+            ("platform", delivery.platform.clone()),
+            ("format", format.to_owned()),
+            ("deliver", "[]".to_owned()),
+            ("video.fps", format!("{}/{}", rate.num, rate.den)),
+        ];
+        args.sets.extend(said.map(|(path, value)| format!("{path}={value}")));
+        args
+    }
+
     /// The flags as settings: where each was said, the path it sets, and the value.
     pub(crate) fn sets(&self) -> Result<Vec<(String, String, String)>, Problems> {
+        let (platforms, formats) = (several(self.platform.as_deref()), several(self.format.as_deref()));
+        let (platform, format) = (platforms.first().cloned(), formats.first().cloned());
+        let deliver = deliveries(&platforms, &formats);
         let flags = [
-            ("--platform", "platform", &self.platform),
+            ("--platform", "platform", &platform),
+            ("--format", "format", &format),
+            (if platforms.len() > 1 { "--platform" } else { "--format" }, "deliver", &deliver),
             ("--style", "style", &self.style),
             ("--voice", "narration.voice", &self.voice),
             ("--seed", "seed", &self.seed),
@@ -62,6 +87,22 @@ impl PipelineArgs {
         }
         Ok(sets)
     }
+}
+
+/// The names of a list with commas.
+fn several(said: Option<&str>) -> Vec<String> {
+    said.map_or_else(Vec::new, |said| said.split(',').map(|name| name.trim().to_owned()).collect())
+}
+
+/// Each platform with each format but the first with the first, as a value of `deliver`.
+fn deliveries(platforms: &[String], formats: &[String]) -> Option<String> {
+    let none = [String::new()];
+    let or_none = |list: &'_ [String]| if list.is_empty() { none.to_vec() } else { list.to_vec() };
+    let (platforms, formats) = (or_none(platforms), or_none(formats));
+    let all = platforms.iter().flat_map(|platform| formats.iter().map(move |format| (platform, format)));
+    let entries: Vec<String> =
+        all.skip(1).map(|(platform, format)| format!("{platform} {format}").trim().to_owned()).collect();
+    (!entries.is_empty()).then(|| format!("[{}]", entries.join(", ")))
 }
 
 /// Where things lie.

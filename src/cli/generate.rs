@@ -18,6 +18,9 @@ use crate::{
 /// Writes NAME.mp4 and beside it NAME.json (title, hashtags, AI flags, seeds, prompts, loudness, what each
 /// stage took), NAME.srt, NAME.vtt and NAME.jpg (the cover). Whatever was made before is taken from the store:
 /// a run that was interrupted goes on where it stopped, and changing one sentence redoes one scene.
+///
+/// With several platforms or formats it also writes NAME-reels.mp4, NAME-1x1.mp4 and so on, each with its files: the
+/// same narration and pictures, laid out anew.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A script file (text or Markdown), `-` for standard input, or the text itself
@@ -38,24 +41,30 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn generate(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
-    let job = input::job(&args.input, &args.pipeline, &args.machine, args.draft, args.stop_after, output)?;
-    let target = publish::Target::new(args.output.as_deref(), &job.name)?;
+    let jobs = input::jobs(&args.input, &args.pipeline, &args.machine, args.draft, args.stop_after, output)?;
+    let target = publish::Target::new(args.output.as_deref(), &jobs[0].name)?;
     let store = args.machine.store()?;
     let cancel = cancel_on_signals()?;
 
     let mut reporter = Reporter::new(output);
-    let product = run::run(&job, &store, &cancel, &mut |event| reporter.event(event)).map_err(|failed| {
-        let mut failure = Failure::from(failed.error);
-        if failure.exit != Exit::Interrupted {
-            failure.message = format!("{}: {}", failed.stage, failure.message);
+    let one = jobs[0].pipeline.delivery();
+    for job in &jobs {
+        // What the deliveries share lies in the store once the first of them is made.
+        let product =
+            run::run(job, &store, &cancel, &mut |event| reporter.event(event)).map_err(|failed| {
+                let mut failure = Failure::from(failed.error);
+                if failure.exit != Exit::Interrupted {
+                    failure.message = format!("{}: {}", failed.stage, failure.message);
+                }
+                failure
+            })?;
+        let duration = product.timeline.as_ref().map_or(0.0, |timeline| timeline.duration().seconds());
+        let target = target.renamed(|name| job.pipeline.delivery().name_of(name, &one));
+        for (path, bytes) in publish::publish(job, &product, &store, &target)? {
+            reporter.event(&Event::Published { path, bytes });
         }
-        failure
-    })?;
-    let duration = product.timeline.as_ref().map_or(0.0, |timeline| timeline.duration().seconds());
-    for (path, bytes) in publish::publish(&job, &product, &store, &target)? {
-        reporter.event(&Event::Published { path, bytes });
+        reporter.event(&Event::Finished { duration, seconds: product.seconds });
     }
-    reporter.event(&Event::Finished { duration, seconds: product.seconds });
     Ok(())
 }
 

@@ -124,24 +124,45 @@ pub(crate) fn pipeline(
     pipeline::load(&request).map_err(drawn(Exit::Invalid))
 }
 
-/// Everything of a video but the making.
-pub(crate) fn job(
+/// Everything of a video and of its further deliveries but the making.
+pub(crate) fn jobs(
     input: &str,
     pipeline_args: &PipelineArgs,
     machine: &MachineArgs,
     draft: bool,
     stop_after: Option<Stage>,
     output: &OutputArgs,
-) -> Result<Job, Failure> {
+) -> Result<Vec<Job>, Failure> {
     let source = read(input)?;
-    let script = script(&source, output)?;
-    let mut pipeline = pipeline(pipeline_args, Some((&source, &script)), output)?;
-    pipeline.look_beside(Path::new(&source.name));
-    if machine.offline {
-        pipeline.forbid_network();
+    let job = |args: &PipelineArgs| -> Result<Job, Failure> {
+        let script = script(&source, output)?;
+        let mut pipeline = pipeline(args, Some((&source, &script)), output)?;
+        pipeline.look_beside(Path::new(&source.name));
+        if machine.offline {
+            pipeline.forbid_network();
+        }
+        let machine = Machine { models_dir: machine.models_dir.clone(), draft };
+        Ok(Job { name: source.stem.clone(), script, pipeline, machine, stop_after })
+    };
+    let first = job(pipeline_args)?;
+    let mut jobs = Vec::new();
+    for (name, args) in deliveries(&first, pipeline_args) {
+        jobs.push(Job { name, ..job(&args)? });
     }
-    let machine = Machine { models_dir: machine.models_dir.clone(), draft };
-    Ok(Job { name: source.stem, script, pipeline, machine, stop_after })
+    jobs.insert(0, first);
+    Ok(jobs)
+}
+
+/// The names of a video's further deliveries, each with what is said over the pipeline for it alone; none
+/// where it ends before anything is laid out.
+pub(crate) fn deliveries(first: &Job, args: &PipelineArgs) -> Vec<(String, PipelineArgs)> {
+    let pipeline = &first.pipeline;
+    let laid_out = first.stop_after.is_none_or(|last| last >= Stage::Timeline);
+    let deliveries = pipeline.deliver.iter().filter(|_| laid_out);
+    let one = pipeline.delivery();
+    deliveries
+        .map(|delivery| (delivery.name_of(&first.name, &one), args.delivering(delivery, pipeline)))
+        .collect()
 }
 
 /// A failure that names what was being done.

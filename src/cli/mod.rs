@@ -68,6 +68,8 @@ enum Command {
 
 /// Reads the arguments, runs the command, says how it ended.
 pub fn run() -> ExitCode {
+    #[cfg(feature = "video")]
+    crate::media::hush();
     let Cli { command, output } = Cli::parse();
     let ended = match command {
         Command::Generate(args) => generate::generate(&args, &output),

@@ -56,15 +56,24 @@ fn jobs<'a>(args: &'a Args, output: &'a OutputArgs) -> impl Iterator<Item = Resu
     };
     args.inputs.iter().flat_map(move |given| -> Box<dyn Iterator<Item = _>> {
         if !batch::is_many(given) {
-            let job = input::job(given, &args.pipeline, machine, args.draft, args.stop_after, output);
-            return Box::new(std::iter::once(job));
+            let jobs = input::jobs(given, &args.pipeline, machine, args.draft, args.stop_after, output);
+            return several(jobs);
         }
         let common = common.clone();
         match batch::expand(std::slice::from_ref(given), &args.pipeline) {
-            Ok(wishes) => Box::new(wishes.into_iter().map(move |wish| wish.job(&common, output))),
+            Ok(wishes) => {
+                Box::new(wishes.into_iter().flat_map(move |wish| several(wish.jobs(&common, output))))
+            }
             Err(failure) => Box::new(std::iter::once(Err(failure))),
         }
     })
+}
+
+fn several<'a>(jobs: Result<Vec<Job>, Failure>) -> Box<dyn Iterator<Item = Result<Job, Failure>> + 'a> {
+    match jobs {
+        Ok(jobs) => Box::new(jobs.into_iter().map(Ok)),
+        Err(failure) => Box::new(std::iter::once(Err(failure))),
+    }
 }
 
 fn print(plan: &Plan) {

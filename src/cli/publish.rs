@@ -46,6 +46,12 @@ impl Target {
         Ok(Self { video })
     }
 
+    /// The same place under another name.
+    pub(crate) fn renamed(&self, name: impl FnOnce(&str) -> String) -> Self {
+        let stem = self.video.file_stem().unwrap_or_default().to_string_lossy();
+        Self { video: self.video.with_file_name(format!("{}.mp4", name(&stem))) }
+    }
+
     fn beside(&self, ending: &str) -> PathBuf {
         self.video.with_extension(ending)
     }

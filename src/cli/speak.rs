@@ -41,7 +41,7 @@ pub(crate) fn speak(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     if let Some(rate) = &args.rate {
         pipeline.sets.push(format!("narration.rate={rate}"));
     }
-    let job = input::job(text, &pipeline, &args.machine, false, Some(Stage::Narration), output)?;
+    let job = input::jobs(text, &pipeline, &args.machine, false, Some(Stage::Narration), output)?.remove(0);
     let store = args.machine.store()?;
     let cancel = cancel_on_signals()?;
     let mut reporter = Reporter::new(output);

@@ -8,6 +8,7 @@ use crate::story::{Quality, VideoEncoder};
 pub(super) enum Codec {
     X264,
     X265,
+    SvtAv1,
     Nvenc,
     VideoToolbox,
 }
@@ -18,6 +19,7 @@ pub(super) fn choices(wanted: VideoEncoder) -> &'static [Codec] {
         VideoEncoder::Auto => &[Codec::Nvenc, Codec::VideoToolbox, Codec::X264],
         VideoEncoder::X264 => &[Codec::X264],
         VideoEncoder::X265 => &[Codec::X265],
+        VideoEncoder::Av1 => &[Codec::SvtAv1],
         VideoEncoder::Nvenc => &[Codec::Nvenc],
         VideoEncoder::VideoToolbox => &[Codec::VideoToolbox],
     }
@@ -29,6 +31,7 @@ impl Codec {
         match self {
             Self::X264 => "libx264",
             Self::X265 => "libx265",
+            Self::SvtAv1 => "libsvtav1",
             Self::Nvenc => "h264_nvenc",
             Self::VideoToolbox => "h264_videotoolbox",
         }
@@ -49,6 +52,7 @@ impl Codec {
         let mut options: Vec<(&'static str, String)> = match self {
             Self::X264 => x264(encoding),
             Self::X265 => x265(encoding),
+            Self::SvtAv1 => svt_av1(encoding),
             Self::Nvenc => {
                 let (preset, quality) = match encoding.quality {
                     Quality::Draft => ("p2", "29"),
@@ -111,6 +115,17 @@ fn x265(encoding: &Encoding) -> Vec<(&'static str, String)> {
         ("profile", "main".to_owned()),
         ("x265-params", parameters),
     ]
+}
+
+fn svt_av1(encoding: &Encoding) -> Vec<(&'static str, String)> {
+    let (preset, crf) = match encoding.quality {
+        Quality::Draft => ("12", 42),
+        Quality::Standard => ("10", 33),
+        Quality::High => ("7", 27),
+    };
+    // Tune 0 is for eyes, not for meters. More threads change no byte, but take memory of their own.
+    let parameters = format!("tune=0:lp={}", encoding.threads.max(1));
+    vec![("preset", preset.to_owned()), ("crf", crf.to_string()), ("svtav1-params", parameters)]
 }
 
 /// Parameters under which x264 makes the same bytes each time.

@@ -41,7 +41,7 @@ pub struct Encoded {
 /// [`Encoding::samples`]; silence fills the rest. Its first 1024 samples (21 ms)
 /// are heard as silence: without an edit list AAC cannot hold them.
 ///
-/// The file is H.264 High (HEVC where `encoding` asks for x265) in MP4 with AAC-LC, BT.709 limited range, square
+/// The file is H.264 High (HEVC or AV1 where `encoding` asks for x265 or SVT-AV1) in MP4 with AAC-LC, BT.709 limited range, square
 /// pixels, constant frame rate, closed groups of pictures; `moov` comes first,
 /// there are no edit lists and both streams start at zero. Equal input gives
 /// equal bytes.

@@ -38,6 +38,16 @@ pub(super) fn start() {
     });
 }
 
+/// Keeps encoders that print by themselves from doing so, unless the user asked for it.
+///
+/// Must be called before any thread is started: it changes the environment.
+pub(super) fn hush() {
+    if std::env::var_os("SVT_LOG").is_none() {
+        // SAFETY: no other thread runs yet that could read the environment meanwhile.
+        unsafe { std::env::set_var("SVT_LOG", "1") }
+    }
+}
+
 /// The log callback: may be called from any thread of libav and must not unwind.
 unsafe extern "C" fn keep(context: *mut c_void, level: c_int, format: *const c_char, arguments: *mut c_void) {
     if level > ffi::AV_LOG_ERROR {

@@ -7,6 +7,11 @@ use super::{Error, Result, ffi};
 /// The encoders every finished video needs.
 const NEEDED: [&str; 2] = ["libx264", "aac"];
 
+/// Keeps encoders that print by themselves quiet; to be called before the program starts a thread.
+pub fn hush() {
+    ffi::hush();
+}
+
 /// Its versions and encoders in one line: `libavcodec 59.37.100, libavformat 59.27.100; libx264, aac`.
 ///
 /// # Errors

@@ -11,7 +11,8 @@ use super::{
 use crate::story::FrontMatter;
 
 /// Settings of a video that are not part of a stage.
-pub(crate) const GENERAL: [&str; 6] = ["platform", "style", "seed", "title", "hashtags", "memory"];
+pub(crate) const GENERAL: [&str; 8] =
+    ["platform", "format", "deliver", "style", "seed", "title", "hashtags", "memory"];
 
 /// What a script may write at the top level instead of under its stage.
 const SHORT: [(&str, &[&str]); 3] = [

@@ -55,7 +55,7 @@ fn kind(job: &Job, stage: Stage) -> String {
         Stage::Refine => {
             pipeline.refine.as_ref().map_or_else(String::new, |refine| format!(" {}", refine.model))
         }
-        Stage::Video => format!(" {:?} {}", pipeline.video.quality, pipeline.platform.generation.delivery),
+        Stage::Video => format!(" {:?} {}", pipeline.video.quality, pipeline.frame_size()),
         _ => String::new(),
     };
     format!("{draft}{stage}{detail}")

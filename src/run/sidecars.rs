@@ -25,6 +25,7 @@ pub fn description(job: &Job, product: &Product) -> Value {
         "description": cut(&description.unwrap_or_else(|| text_of(job)), job),
         "hashtags": hashtags.iter().take(most).collect::<Vec<_>>(),
         "platform": pipeline.platform.name,
+        "frame_size": pipeline.frame_size(),
         "style": pipeline.style.name,
         "seed": pipeline.seed,
         "draft": job.machine.draft,

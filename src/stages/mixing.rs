@@ -69,7 +69,7 @@ fn under(
 }
 
 /// A file of the user's out of the store.
-fn song(digest: crate::digest::Digest, ctx: &Context<'_>) -> Result<Samples, Error> {
+pub(super) fn song(digest: crate::digest::Digest, ctx: &Context<'_>) -> Result<Samples, Error> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Error::new(Kind::Invalid, "timeline.music.file", format!("the music cannot be played: {error}"))
     };

@@ -22,6 +22,7 @@
 //! [`Context::step`] once a step, [`Context::note`] for each decision and fallback.
 //! With `ctx.draft` the narration is tones and the images are numbered cards, model-free.
 
+mod beats;
 mod context;
 mod error;
 pub mod images;

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use super::{Context, Error, Kind, narration::Spoken};
+use super::{Context, Error, Kind, beats, narration::Spoken};
 use crate::{
-    compose::{self, CueRules, camera_move, cues, push},
+    compose::{self, Crop, CueRules, camera_move, cues, push},
     digest::Digest,
-    pipeline::{Captions as Settings, Card, Pipeline, Play, ProgressBar},
+    pipeline::{Captions as Settings, Card, Pipeline, Play, ProgressBar, TransitionOn},
     store::KeyBuilder,
     story::{
         CameraKind, CameraMove, CaptionStyle, Captions, Clip, Effect, EffectKind, Extras, Music, Platform,
         Progress, Rect, Scene, Script, Size, Span, Still, Time, Timeline, Title, Transition, TransitionKind,
-        Tune, Watermark,
+        Tune, Watermark, shown,
     },
 };
+
+/// The screen whose pixels the platforms' safe areas count.
+const SCREEN: Size = Size::new(1080, 1920);
 
 /// Edits the video.
 ///
@@ -28,12 +31,19 @@ pub fn run(
     ctx: &mut Context<'_>,
 ) -> Result<Timeline, Error> {
     let settings = &pipeline.timeline;
-    let frame_size = pipeline.platform.generation.delivery;
+    let frame_size = pipeline.frame_size();
     let frame_rate = pipeline.video.frame_rate;
     let duration = spoken.narration.duration;
     let nearest = duration.frame(frame_rate);
     let frames = if Time::of_frame(nearest, frame_rate) < duration { nearest + 1 } else { nearest };
 
+    let music = music(pipeline, spoken, ctx)?;
+    let mut starts: Vec<Time> = scenes.iter().map(|scene| scene.span.start).collect();
+    if let (TransitionOn::Beats, Some(music)) = (settings.transition_on, &music) {
+        let words: Vec<Span> = spoken.narration.words().map(|word| word.span).collect();
+        let end = Time::of_frame(frames, frame_rate);
+        starts = beats::on_beats(&starts, &words, end, music, pipeline.seed, ctx)?;
+    }
     let mut clips: Vec<Clip> = Vec::with_capacity(scenes.len());
     for (index, scene) in scenes.iter().enumerate() {
         let missing = || {
@@ -41,8 +51,8 @@ pub fn run(
             Error::new(Kind::Failed, place, "it has no still")
         };
         let still = stills.iter().find(|still| still.scene == scene.index).ok_or_else(missing)?;
-        let end = scenes.get(index + 1).map_or(Time::of_frame(frames, frame_rate), |next| next.span.start);
-        let start = if index == 0 { Time::ZERO } else { scene.span.start };
+        let end = starts.get(index + 1).copied().unwrap_or(Time::of_frame(frames, frame_rate));
+        let start = if index == 0 { Time::ZERO } else { starts[index] };
         clips.push(Clip {
             scene: scene.index,
             still: still.image,
@@ -84,7 +94,7 @@ pub fn run(
         grade: settings.grade.clone(),
         lut: kept(settings.lut.as_deref(), "timeline.lut", ctx)?,
         narration: spoken.sound,
-        music: music(pipeline, spoken, ctx)?,
+        music,
         effects,
         seed: pipeline.seed,
     })
@@ -102,10 +112,17 @@ fn transition(pipeline: &Pipeline, index: usize, before: Option<&Clip>, span: Sp
 /// The camera's way over a still; a push looks at the still for its subject.
 fn camera(pipeline: &Pipeline, index: usize, still: &Still, ctx: &Context<'_>) -> Result<CameraMove, Error> {
     let settings = &pipeline.timeline;
-    Ok(match settings.camera {
-        CameraKind::Push => push(subject(still, ctx)?, settings.zoom),
+    let frame = pipeline.frame_size();
+    // A frame of another shape than the still shows a part of it: the one with the subject.
+    let crop = match frame == pipeline.platform.generation.delivery {
+        true => Crop::WHOLE,
+        false => Crop::around(subject(still, ctx)?, still.size, frame),
+    };
+    let way = match settings.camera {
+        CameraKind::Push => push(crop.inside(subject(still, ctx)?), settings.zoom),
         kind => camera_move(kind, settings.zoom, pipeline.seed, index),
-    })
+    };
+    Ok(crop.over(way))
 }
 
 /// Where a still's subject is, as shares of its sides; kept in the store.
@@ -188,9 +205,9 @@ fn sound_of(kind: TransitionKind) -> Option<EffectKind> {
 /// Where captions go: inside the platform's caption box, centred on the frame as far as the box allows,
 /// two lines high, its middle where `position` says.
 fn caption_area(platform: &Platform, settings: &Settings, frame: Size) -> Rect {
-    let safe = scaled(platform.safe_area.value.captions, frame);
+    let safe = shown(platform.safe_area.value.captions, SCREEN, frame);
     let (left, right) = centred(safe, frame);
-    let line = f64::from(settings.font_size) * f64::from(frame.width) / 1080.0 * 1.25;
+    let line = f64::from(settings.font_size) * f64::from(frame.shorter()) / 1080.0 * 1.25;
     let height = ((2.0 * line + line * 0.6) as u32).min(safe.height());
     let middle = f64::from(safe.top) + f64::from(safe.height()) * settings.position;
     let top = (middle - f64::from(height) / 2.0) as u32;
@@ -206,17 +223,10 @@ fn centred(safe: Rect, frame: Size) -> (u32, u32) {
     if right > left && (right - left) * 2 >= safe.width() { (left, right) } else { (safe.left, safe.right) }
 }
 
-/// A box of a frame 1080x1920 in another frame.
-fn scaled(rect: Rect, frame: Size) -> Rect {
-    let x = |at: u32| (u64::from(at) * u64::from(frame.width) / 1080) as u32;
-    let y = |at: u32| (u64::from(at) * u64::from(frame.height) / 1920) as u32;
-    Rect { left: x(rect.left), top: y(rect.top), right: x(rect.right), bottom: y(rect.bottom) }
-}
-
 /// The title for the cover, in the upper part of the caption box.
 fn title(pipeline: &Pipeline, script: &Script, frame: Size) -> Option<Title> {
     let text = pipeline.title.clone().or_else(|| script.title.clone())?;
-    let safe = scaled(pipeline.platform.safe_area.value.captions, frame);
+    let safe = shown(pipeline.platform.safe_area.value.captions, SCREEN, frame);
     let (left, right) = centred(safe, frame);
     let area = Rect { left, right, top: safe.top, bottom: safe.top + safe.height() / 2 };
     Some(Title { text, span: Span::default(), area })
@@ -231,7 +241,7 @@ fn extras(
     ctx: &Context<'_>,
 ) -> Result<Extras, Error> {
     let settings = &pipeline.timeline;
-    let safe = scaled(pipeline.platform.safe_area.value.captions, frame);
+    let safe = shown(pipeline.platform.safe_area.value.captions, SCREEN, frame);
     let (left, right) = centred(safe, frame);
     // The larger of what lies above the captions and what lies below them.
     let area = if captions.top - safe.top >= safe.bottom - captions.bottom {
@@ -255,8 +265,8 @@ fn extras(
 /// The bar that shows how much has passed.
 fn progress(pipeline: &Pipeline, frame: Size) -> Option<Progress> {
     let settings = &pipeline.timeline;
-    let height = (frame.width / 108).max(2).next_multiple_of(2);
-    let safe = scaled(pipeline.platform.safe_area.value.organic, frame);
+    let height = (frame.shorter() / 108).max(2).next_multiple_of(2);
+    let safe = shown(pipeline.platform.safe_area.value.organic, SCREEN, frame);
     let even = |at: u32| at & !1;
     let area = match settings.progress {
         ProgressBar::Off => return None,
@@ -278,7 +288,7 @@ fn watermark(pipeline: &Pipeline, frame: Size, ctx: &Context<'_>) -> Result<Opti
     Ok(Some(Watermark {
         text: settings.text.clone(),
         logo: kept(settings.logo.as_deref(), "timeline.watermark.logo", ctx)?,
-        area: scaled(pipeline.platform.safe_area.value.organic, frame),
+        area: shown(pipeline.platform.safe_area.value.organic, SCREEN, frame),
         corner: settings.corner,
         opacity: settings.opacity as f32,
     }))
@@ -295,6 +305,5 @@ mod tests {
         assert_eq!(centred(safe, frame), (227, 853));
         let beside = Rect { left: 600, ..safe };
         assert_eq!(centred(beside, frame), (600, 853));
-        assert_eq!(scaled(safe, Size::new(540, 960)), Rect { left: 32, top: 145, right: 426, bottom: 622 });
     }
 }

@@ -13,11 +13,11 @@ use crate::{
     media::{self, Check, Encoding, Measured, Outcome},
     pipeline::Pipeline,
     store::{Key, KeyBuilder, Origin, Store},
-    story::Timeline,
+    story::{Span, Timeline},
 };
 
 /// What is raised when the same timeline looks or sounds different than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Threads of the encoder: the same everywhere, because their number changes the bytes.
 const THREADS: u32 = 4;
 /// The cover's JPEG quality, 1 to 100.
@@ -137,7 +137,12 @@ fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Re
     for refused in &encoded.refused {
         ctx.note(format!("{} encodes instead of {refused}", encoded.encoder));
     }
-    let report = media::verify(file.path(), platform, media::Options { still: stands_still(timeline) })?;
+    let mut report = media::verify(file.path(), platform, media::Options { still: stands_still(timeline) })?;
+    let words: Vec<Span> =
+        timeline.captions.cues.iter().flat_map(|cue| &cue.words).map(|word| word.span).collect();
+    if !words.is_empty() {
+        report.checks.push(media::in_time(file.path(), &words)?);
+    }
     if !report.passed() {
         let broken: Vec<String> = report.failures().map(Check::to_string).collect();
         let message = format!("the finished file breaks rules of {}: {}", platform.title, broken.join("; "));

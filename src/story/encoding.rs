@@ -13,10 +13,52 @@ pub enum VideoEncoder {
     X264,
     /// x265 (HEVC): smaller files, several times the work. No platform asks for it, two take it.
     X265,
+    /// SVT-AV1 (AV1): the smallest files. No built-in platform lists it.
+    Av1,
     /// H.264 by an NVIDIA card, or an error.
     Nvenc,
     /// H.264 by a Mac, or an error.
     VideoToolbox,
+}
+
+impl VideoEncoder {
+    /// What it writes.
+    pub fn codec(self) -> VideoCodec {
+        match self {
+            Self::Auto | Self::X264 | Self::Nvenc | Self::VideoToolbox => VideoCodec::H264,
+            Self::X265 => VideoCodec::Hevc,
+            Self::Av1 => VideoCodec::Av1,
+        }
+    }
+}
+
+/// How pictures are coded, by libav's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// H.264, which everything plays.
+    H264,
+    /// H.265.
+    Hevc,
+    /// VP8.
+    Vp8,
+    /// VP9.
+    Vp9,
+    /// AV1.
+    Av1,
+}
+
+impl VideoCodec {
+    /// Its name in libav and in platform files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Hevc => "hevc",
+            Self::Vp8 => "vp8",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
+        }
+    }
 }
 
 /// How much time the encoder may spend for how much quality.

@@ -23,6 +23,11 @@ impl Size {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// The shorter of both sides.
+    pub fn shorter(self) -> u32 {
+        self.width.min(self.height)
+    }
+
     /// Width over height.
     pub fn aspect(self) -> f64 {
         f64::from(self.width) / f64::from(self.height)

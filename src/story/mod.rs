@@ -3,6 +3,7 @@
 
 mod caption;
 mod encoding;
+mod format;
 mod frame;
 mod music;
 mod narration;
@@ -19,7 +20,8 @@ mod timeline;
 mod voice;
 
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
-pub use encoding::{Quality, VideoEncoder};
+pub use encoding::{Quality, VideoCodec, VideoEncoder};
+pub use format::{Format, shown};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};
 pub use music::{Effect, EffectKind, Mood, Music, Tune};
 pub use narration::{Narration, SpokenBeat, TimingQuality, WordTiming};

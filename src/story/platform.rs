@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameRate, Rect, Size};
+use super::{Format, FrameRate, Rect, Size, VideoCodec};
 
 /// A figure with where it was read and when; none of them is stable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Platform {
     pub title: String,
     /// The sizes to draw and to deliver.
     pub generation: Generation,
+    /// The shapes it takes.
+    pub formats: Figure<Vec<Format>>,
     /// The picture of the delivered file.
     pub video: VideoRules,
     /// The sound of the delivered file.
@@ -38,6 +40,13 @@ pub struct Platform {
     pub safe_area: Figure<SafeArea>,
     /// Characters of a post's text; hashtags; title characters where there is one.
     pub text: TextRules,
+}
+
+impl Platform {
+    /// The size of a video delivered in `format`; without one, the platform's own.
+    pub fn frame_size(&self, format: Option<Format>) -> Size {
+        format.map_or(self.generation.delivery, |format| format.size(self.generation.delivery))
+    }
 }
 
 /// Limits of the text beside a video.
@@ -63,6 +72,8 @@ pub struct Generation {
 /// The picture of the delivered file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoRules {
+    /// The codecs it takes, the one it asks for first.
+    pub codecs: Figure<Vec<VideoCodec>>,
     /// Frames a second to deliver.
     pub frame_rate: FrameRate,
     /// Fewest frames a second accepted.

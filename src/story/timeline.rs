@@ -106,7 +106,7 @@ pub struct Transition {
 pub struct Clip {
     /// The scene it shows.
     pub scene: usize,
-    /// The still's PNG in the store, at least as large as the frame.
+    /// The still's PNG in the store: at least as large as the frame, unless that is cropped from it.
     pub still: Digest,
     /// When it is shown; the spans of all clips tile the video.
     pub span: Span,
@@ -129,7 +129,7 @@ pub struct Captions {
     pub gradient: Option<Color>,
     /// The colour of the word being spoken.
     pub highlight: Color,
-    /// The largest font size in pixels for a frame 1080 wide; shrinks until the text fits.
+    /// The largest font size in pixels for a frame 1080 across its shorter side; shrinks until the text fits.
     pub font_size: f32,
     /// The font family asked for; others step in for letters it lacks.
     pub font: String,

@@ -2,6 +2,7 @@
 //! ffmpeg read the video, tesseract reads the captions.
 
 mod captions;
+mod deliveries;
 mod exit_codes;
 mod file;
 mod film;

@@ -65,6 +65,45 @@ fn hevc_is_written_as_players_and_platforms_want_it() {
 }
 
 #[test]
+fn av1_is_written_in_closed_groups_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for quality in [Quality::Draft, Quality::High] {
+        let path = folder.path().join("av1.mp4");
+        let encoding = Encoding { encoder: VideoEncoder::Av1, quality, ..encoding(SMALL, 100) };
+        let drawn = |index, frame: &mut Frame| {
+            draw(index, frame);
+            Ok::<_, Error>(())
+        };
+        let encoded = match media::encode(&path, &encoding, &tones(100), drawn) {
+            Ok(encoded) => encoded,
+            // A libav built without it says so by name, and nothing else is taken.
+            Err(Error::NoEncoder(name)) => return assert_eq!(name, "libsvtav1"),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!((encoded.encoder, encoded.refused.len()), ("libsvtav1", 0));
+        let mut expected = Frame::black(SMALL);
+        for (index, frame) in Video::open(&path).unwrap().enumerate() {
+            draw(index as u64, &mut expected);
+            let psnr = psnr(&frame.unwrap().y, &expected.y);
+            let least = if quality == Quality::Draft { 30.0 } else { 36.0 };
+            assert!(psnr > least, "{quality:?} frame {index}: {psnr:.1} dB");
+        }
+        let report = media::verify(&path, &platform(SMALL), media::Options::default()).unwrap();
+        assert!(report.passed(), "{:?}", report.failures().collect::<Vec<_>>());
+        let found = |name: &str| report.checks.iter().find(|check| check.name == name).unwrap();
+        assert_eq!(found("groups of pictures").found, "closed");
+        assert_eq!(found("color").found, "bt709 bt709 bt709 tv");
+        assert_eq!(found("keyframes").found, "15");
+        assert!(found("video codec").found.starts_with("av1"), "{:?}", found("video codec"));
+        // A platform that does not list it refuses it.
+        let mut other = platform(SMALL);
+        other.video.codecs.value.retain(|codec| codec.name() != "av1");
+        let report = media::verify(&path, &other, media::Options::default()).unwrap();
+        assert_eq!(failed(&report), ["video codec"]);
+    }
+}
+
+#[test]
 fn what_cannot_be_opened_is_an_error_by_name_and_a_note_by_auto() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("any.mp4");

@@ -10,7 +10,7 @@ use shortform::{
     media::{self, Encoding, Error, Report},
     story::{
         AudioRules, Duration, Figure, Frame, FrameRate, Generation, Loudness, Plane, Platform, Quality, Rect,
-        SafeArea, Samples, Size, TextRules, VideoEncoder, VideoRules,
+        SafeArea, Samples, Size, TextRules, VideoCodec, VideoEncoder, VideoRules,
     },
 };
 
@@ -29,7 +29,9 @@ pub(crate) fn platform(size: Size) -> Platform {
         name: "all".into(),
         title: "All".into(),
         generation: Generation { size, delivery: size },
+        formats: figure(vec![]),
         video: VideoRules {
+            codecs: figure(vec![VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Av1]),
             frame_rate: FPS,
             min_fps: figure(23.0),
             max_fps: figure(60.0),

@@ -3,8 +3,8 @@
 use std::{f64::consts::TAU, fs, path::Path};
 
 use shortform::{
-    media::{self, Encoding, Error, Options, Report, Video},
-    story::{Frame, FrameRate, Samples},
+    media::{self, Encoding, Error, Options, Outcome, Report, Video},
+    story::{Frame, FrameRate, Samples, Span, Time},
 };
 
 use crate::material::*;
@@ -185,4 +185,32 @@ fn what_is_no_video_is_said_so() {
     let good = good(folder.path(), 3);
     fs::write(&list, format!("#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{}\n", text(&good))).unwrap();
     assert!(matches!(media::probe(&list).unwrap_err(), Error::Unreadable { .. }));
+}
+
+#[test]
+fn captions_are_held_against_the_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spoken.mp4");
+    let words: Vec<Span> = [(0.4, 1.3), (1.8, 2.2), (2.9, 3.6)]
+        .map(|(start, end)| Span::new(Time::from_seconds(start), Time::from_seconds(end)))
+        .to_vec();
+    let mut sound = tones(120);
+    for channel in &mut sound.channels {
+        for (i, sample) in channel.iter_mut().enumerate() {
+            let at = Time(i as u64);
+            if !words.iter().any(|word| word.start <= at && at < word.end) {
+                *sample *= 0.01;
+            }
+        }
+    }
+    write(&path, &encoding(SMALL, 120), &sound);
+    let right = media::in_time(&path, &words).unwrap();
+    assert_eq!(right.outcome, Outcome::Passed, "{right}");
+    let late = |seconds: f64| -> Vec<Span> {
+        let by = Time::from_seconds(seconds);
+        words.iter().map(|word| Span::new(word.start + by, word.end + by)).collect()
+    };
+    assert_eq!(media::in_time(&path, &late(0.06)).unwrap().outcome, Outcome::Passed);
+    let wrong = media::in_time(&path, &late(0.3)).unwrap();
+    assert!(wrong.outcome == Outcome::Failed && wrong.found.starts_with("-"), "{wrong}");
 }

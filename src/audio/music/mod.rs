@@ -11,6 +11,7 @@ pub(super) use instruments::band;
 use instruments::{Instrument as I, Loop};
 use score::{LYDIAN, MAJOR, MINOR, Score};
 
+use super::Beats;
 use crate::story::{Mood, SAMPLE_RATE, Samples, Seed};
 
 /// The highest sample of a bed.
@@ -48,6 +49,12 @@ pub fn bed(mood: Mood, seed: Seed) -> Samples {
     let factor = PEAK / highest.max(1e-6);
     music.left.iter_mut().chain(&mut music.right).for_each(|sample| *sample *= factor);
     Samples { rate: SAMPLE_RATE, channels: vec![music.left, music.right] }
+}
+
+/// The beats of the bed of `mood`, which no one needs to listen for.
+pub fn bed_beats(mood: Mood, seed: Seed) -> Beats {
+    let mut dice = Dice::new(seed, &format!("music {}", mood.name()));
+    Beats { period: 60.0 / Plan::of(mood, &mut dice).tempo, first: 0.0 }
 }
 
 /// Takes 6 dB of what lies below 140 Hz: telephones do not play it, and it would decide about the loudness.
@@ -228,6 +235,26 @@ mod tests {
                     let share = power(part) / whole;
                     assert!((0.03..6.0).contains(&share), "{mood:?}: {share}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_bar_of_a_bed_begins_on_its_beat() {
+        for mood in Mood::ALL {
+            let mut dice = Dice::new(Seed(7), &format!("music {}", mood.name()));
+            let Plan { root, scale, tempo, chords, bars, swing, .. } = Plan::of(mood, &mut dice);
+            let mut score =
+                Score { notes: Vec::new(), root, scale, tempo, chords, bars, swing, dice: &mut dice };
+            write(mood, &mut score);
+            let beats = bed_beats(mood, Seed(7));
+            let length = score.length() as f64 / f64::from(SAMPLE_RATE);
+            let rest = length / beats.period;
+            assert!((rest - rest.round()).abs() < 1e-3, "{mood:?}: {rest} beats do not loop");
+            for at in beats.until(length - 0.01).step_by(4) {
+                let begins =
+                    |note: &instruments::Note| (note.start / f64::from(SAMPLE_RATE) - at).abs() < 0.02;
+                assert!(score.notes.iter().any(begins), "{mood:?}: nothing begins at {at} s");
             }
         }
     }

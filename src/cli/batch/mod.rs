@@ -8,6 +8,7 @@ mod view;
 mod wish;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -32,7 +33,10 @@ use super::{
 };
 use crate::{
     engine,
-    run::batch::{self, Batch, Hooks, Options, Refused, Shard, Stopped, Video},
+    run::{
+        Job,
+        batch::{self, Batch, Hooks, Options, Refused, Shard, Stopped, Video},
+    },
     stages::{self, Kind, Stage},
 };
 
@@ -178,8 +182,8 @@ fn prepare(
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(wish) = wishes.get(at) else { return };
-                    let video = video(wish, common, &output);
-                    ready.lock().unwrap_or_else(PoisonError::into_inner).push((at, video));
+                    let videos = videos_of(wish, common, &output);
+                    ready.lock().unwrap_or_else(PoisonError::into_inner).push((at, videos));
                 }
             });
         }
@@ -187,9 +191,9 @@ fn prepare(
     let mut ready = ready.into_inner().unwrap_or_else(PoisonError::into_inner);
     ready.sort_by_key(|(at, _)| *at);
     let (mut videos, mut refused) = (Vec::new(), Vec::new());
-    for (at, video) in ready {
-        match video {
-            Ok(video) => videos.push(video),
+    for (at, made) in ready {
+        match made {
+            Ok(made) => videos.extend(made),
             Err(failure) => refused.push(Refused {
                 id: wishes[at].id.clone(),
                 kind: kind(failure.exit),
@@ -197,16 +201,28 @@ fn prepare(
             }),
         }
     }
+    // A delivery may be called like another script's video.
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = videos.iter().find(|video| !seen.insert(video.id.to_lowercase())) {
+        let message = format!(
+            "two videos would be called `{}`, one of them a further delivery: rename the other",
+            twice.id
+        );
+        return Err(Failure::new(Exit::Invalid, message));
+    }
     Ok((videos, refused))
 }
 
-fn video(wish: &Wish, common: &Common, output: &OutputArgs) -> Result<Video, Failure> {
-    let spec = wish.spec(common)?;
-    let job = spec.job(output)?;
-    let key = batch::key(&job)?;
-    let order = serde_json::to_value(&spec)
-        .map_err(|error| input::failed("the video cannot be described", &error))?;
-    Ok(Video { id: wish.id.clone(), job, priority: wish.priority, order, key })
+/// The video of `wish` and its further deliveries.
+fn videos_of(wish: &Wish, common: &Common, output: &OutputArgs) -> Result<Vec<Video>, Failure> {
+    let specs = wish.specs(common, output)?.into_iter();
+    let video = |(spec, job): (wish::Spec, Job)| {
+        let key = batch::key(&job)?;
+        let order = serde_json::to_value(&spec)
+            .map_err(|error| input::failed("the video cannot be described", &error))?;
+        Ok(Video { id: job.name.clone(), job, priority: wish.priority, order, key })
+    };
+    specs.map(video).collect()
 }
 
 /// Puts a video's files into its folder.

@@ -64,7 +64,7 @@ pub(in super::super) struct Common {
 
 impl Wish {
     /// Reads the script.
-    pub(super) fn spec(&self, common: &Common) -> Result<Spec, Failure> {
+    fn spec(&self, common: &Common) -> Result<Spec, Failure> {
         let source = match &self.script {
             ScriptAt::File(path) => input::read_file(path)?,
             ScriptAt::Text { place, text } => {
@@ -83,9 +83,23 @@ impl Wish {
         })
     }
 
-    /// Reads the script and resolves the pipeline.
-    pub(in super::super) fn job(&self, common: &Common, output: &OutputArgs) -> Result<Job, Failure> {
-        self.spec(common)?.job(output)
+    /// Reads the script and resolves the pipeline, of the video and of each of its further deliveries.
+    pub(in super::super) fn jobs(&self, common: &Common, output: &OutputArgs) -> Result<Vec<Job>, Failure> {
+        Ok(self.specs(common, output)?.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// The same with what the process that draws is told of each.
+    pub(super) fn specs(&self, common: &Common, output: &OutputArgs) -> Result<Vec<(Spec, Job)>, Failure> {
+        let spec = self.spec(common)?;
+        let job = spec.job(output)?;
+        let deliveries = input::deliveries(&job, &self.pipeline);
+        let mut specs = vec![(spec, job)];
+        for (id, pipeline) in deliveries {
+            let spec = Self { id: name_of(&id), pipeline, ..self.clone() }.spec(common)?;
+            let job = spec.job(output)?;
+            specs.push((spec, job));
+        }
+        Ok(specs)
     }
 }
 

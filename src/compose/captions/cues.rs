@@ -1,5 +1,6 @@
 //! Which words stand on screen together, and how long.
 
+use super::phrases;
 use crate::story::{CaptionStyle, Cue, CueWord, Span, Time, WordTiming};
 
 /// What a cue may hold.
@@ -44,11 +45,11 @@ pub fn cues<'a>(
     let mut start = 0;
     for end in 1..=words.len() {
         if end == words.len() || divides(words[end - 1], words[end], boundaries) {
-            let piece = &words[start..end];
+            let phrases = phrases(&words[start..end]);
             let mut from = 0;
-            for length in chunks(piece, rules) {
-                cues.push(cue(&piece[from..from + length]));
-                from += length;
+            for count in chunks(&phrases, rules) {
+                cues.push(cue(&phrases[from..from + count].concat()));
+                from += count;
             }
             start = end;
         }
@@ -69,20 +70,33 @@ fn ends_with(word: &str, marks: &[char]) -> bool {
     word.trim_end_matches(['"', '\'', '”', '’', '»', '“', ')', ']', '」', '』', '）']).ends_with(marks)
 }
 
-/// The lengths into which `words` are best divided: the cheapest way, by dynamic programming.
-fn chunks(words: &[&WordTiming], rules: CueRules) -> Vec<usize> {
-    // For each number of words: the least cost of dividing them, and the last chunk's length.
+/// Words without spaces joined to phrases; every other word is one of its own.
+fn phrases<'a>(words: &[&'a WordTiming]) -> Vec<Vec<&'a WordTiming>> {
+    let mut phrases: Vec<Vec<&WordTiming>> = Vec::new();
+    for &word in words {
+        let clings = |before: &&WordTiming| !word.space_before && phrases::cling(&before.text, &word.text);
+        match phrases.last_mut().filter(|phrase| phrase.last().is_some_and(clings)) {
+            Some(phrase) => phrase.push(word),
+            None => phrases.push(vec![word]),
+        }
+    }
+    phrases
+}
+
+/// The numbers of phrases into which they are best divided: the cheapest way, by dynamic programming.
+fn chunks(phrases: &[Vec<&WordTiming>], rules: CueRules) -> Vec<usize> {
+    // For each number of phrases: the least cost of dividing them, and the last chunk's length.
     let mut best = vec![(0.0f64, 0usize)];
-    for end in 1..=words.len() {
+    for end in 1..=phrases.len() {
         let choices = (1..=rules.max_words.clamp(1, end)).map(|length| {
-            let chunk = &words[end - length..end];
-            (best[end - length].0 + cost(chunk, words.get(end).copied(), rules, words.len()), length)
+            let chunk = &phrases[end - length..end];
+            (best[end - length].0 + cost(chunk, end < phrases.len(), rules, phrases.len()), length)
         });
         let choice = choices.min_by(|a, b| a.0.total_cmp(&b.0));
         best.push(choice.unwrap_or((0.0, 1)));
     }
     let mut lengths = Vec::new();
-    let mut end = words.len();
+    let mut end = phrases.len();
     while end > 0 {
         lengths.push(best[end].1);
         end -= best[end].1;
@@ -91,10 +105,10 @@ fn chunks(words: &[&WordTiming], rules: CueRules) -> Vec<usize> {
     lengths
 }
 
-/// How badly `chunk`, before `next`, reads as a cue of its own.
-fn cost(chunk: &[&WordTiming], next: Option<&WordTiming>, rules: CueRules, total: usize) -> f64 {
-    let letters: usize =
-        chunk.iter().map(|word| word.text.chars().count() + usize::from(word.space_before)).sum();
+/// How badly `chunk` reads as a cue of its own; `goes_on` says that more follows, `total` how many phrases
+/// there are in all.
+fn cost(chunk: &[Vec<&WordTiming>], goes_on: bool, rules: CueRules, total: usize) -> f64 {
+    let letters: usize = chunk.iter().flatten().map(|word| letters(word)).sum();
     // Each cue costs something; uneven lengths cost by their square.
     let share = letters as f64 / rules.max_chars as f64;
     let mut cost = 1.0 + (1.0 - share).max(0.0).powi(2);
@@ -104,14 +118,14 @@ fn cost(chunk: &[&WordTiming], next: Option<&WordTiming>, rules: CueRules, total
     if chunk.len() == 1 && total > 1 && rules.max_words > 2 && letters < 8 {
         cost += 2.0;
     }
-    let inner = &chunk[..chunk.len() - 1];
-    cost += 0.6
-        * inner
-            .iter()
-            .filter(|word| ends_with(&word.text, &[',', ';', ':', '—', '–', '，', '、', '،']))
-            .count() as f64;
+    let pauses = |phrase: &&Vec<&WordTiming>| {
+        let last = phrase.last().map_or("", |word| word.text.as_str());
+        ends_with(last, &[',', ';', ':', '—', '–', '，', '、', '،'])
+    };
+    cost += 0.6 * chunk[..chunk.len() - 1].iter().filter(pauses).count() as f64;
     // "of the | house": little words belong to what follows.
-    if let (Some(last), Some(_)) = (chunk.last(), next)
+    if goes_on
+        && let Some(last) = chunk.last().and_then(|phrase| phrase.last())
         && last.space_before
         && last.text.chars().count() <= 3
         && last.text.chars().all(char::is_lowercase)
@@ -119,6 +133,12 @@ fn cost(chunk: &[&WordTiming], next: Option<&WordTiming>, rules: CueRules, total
         cost += 0.35;
     }
     cost
+}
+
+/// How many letters wide a word is with the space before it.
+fn letters(word: &WordTiming) -> usize {
+    let wide = |c: char| if phrases::is_wide(c) { 2 } else { 1 };
+    word.text.chars().map(wide).sum::<usize>() + usize::from(word.space_before)
 }
 
 fn cue(words: &[&WordTiming]) -> Cue {
@@ -208,6 +228,43 @@ mod tests {
         let cues = divided("it is the extraordinary story of a man", CaptionStyle::Pop);
         assert!(cues.iter().all(|cue| cue.split(' ').count() <= 2), "{cues:?}");
         assert!(cues.contains(&String::from("extraordinary")), "{cues:?}");
+    }
+
+    /// The cues of words that bars divide, as speech hands them over, each cue with its words.
+    fn unspaced(text: &str, style: CaptionStyle) -> Vec<String> {
+        let mut words = spoken(&text.split('|').collect::<Vec<_>>(), &[]);
+        words.iter_mut().for_each(|word| word.space_before = false);
+        cues(words.iter(), &[], CueRules::of(style))
+            .iter()
+            .map(|cue| cue.words.iter().map(|word| word.text.as_str()).collect())
+            .collect()
+    }
+
+    #[test]
+    fn no_phrase_of_an_unspaced_script_is_divided() {
+        let leaning = ["が", "は", "を", "の", "た", "ました", "了", "的", "ครับ"];
+        for text in [
+            "静か|な|山|が|答える|と|は|誰|も|思わ|なかっ|た。",
+            "灯台|の|光|は|毎晩、|暗い|海|を|照らし|ます。",
+            "没有|人|想到，|安静|的|大山|会|回答|了。",
+            "ภูเขา|ที่นี่|สวย|มาก|ครับ",
+        ] {
+            for style in [CaptionStyle::Pop, CaptionStyle::Highlight, CaptionStyle::Karaoke] {
+                let cues = unspaced(text, style);
+                assert_eq!(cues.concat(), text.replace('|', ""));
+                for cue in &cues {
+                    let bare = cue.trim_end_matches(['。', '，', '、']);
+                    assert!(!leaning.contains(&bare), "{style:?}: {cues:?}");
+                    assert!(!leaning.iter().any(|word| bare.starts_with(word)), "{style:?}: {cues:?}");
+                    // A wide letter is two: what fits a line of Latin letters fits one of these.
+                    assert!(cue.chars().count() <= CueRules::of(style).max_chars, "{style:?}: {cues:?}");
+                }
+            }
+        }
+        assert_eq!(
+            unspaced("静か|な|山|が|答える|と|は|誰|も|思わ|なかっ|た。", CaptionStyle::Pop),
+            ["静かな山が", "答えるとは", "誰も", "思わなかった。"]
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Where each word of a caption stands: as large as fits, in as few lines as read well.
 
-use icu_segmenter::{LineSegmenter, options::LineBreakOptions};
 use tiny_skia::Rect as Bounds;
 
-use super::shaping::{self, Glyph, REFERENCE, Row};
+use super::{
+    phrases,
+    shaping::{self, Glyph, REFERENCE, Row},
+};
 use crate::{
     compose::{
         Error,
@@ -153,14 +155,13 @@ impl Text {
         self.words.partition_point(|word| word.end <= byte).min(self.words.len().saturating_sub(1))
     }
 
-    /// At most `count` lines of about the same width, broken where Unicode (UAX 14) allows.
+    /// At most `count` lines of about the same width, broken where Unicode (UAX 14) and phrases allow.
     fn broken(&self, whole: &Row, count: usize) -> Vec<std::ops::Range<usize>> {
         let width = |bytes: std::ops::Range<usize>| -> f32 {
             let trimmed = bytes.start..bytes.start + self.text[bytes.clone()].trim_end().len();
             whole.glyphs.iter().filter(|g| trimmed.contains(&g.bytes.start)).map(|g| g.advance).sum()
         };
-        let breaks: Vec<usize> =
-            LineSegmenter::new_auto(LineBreakOptions::default()).segment_str(&self.text).collect();
+        let breaks = phrases::line_breaks(&self.text);
         let fill = |limit: f32| {
             let mut lines = Vec::new();
             let mut start = 0;

@@ -5,6 +5,7 @@ mod draw;
 mod layout;
 mod overlay;
 mod painter;
+mod phrases;
 mod shaping;
 mod style;
 mod title;

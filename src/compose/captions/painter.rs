@@ -3,7 +3,7 @@
 use tiny_skia::Rect as Bounds;
 
 use super::{
-    draw::{self, Ink, Plate},
+    draw::{self, Ink, Look, Plate},
     layout::{self, Block, CAPITALS, Part, Placed, Setting, Word},
     overlay::Overlay,
     style::{self, Measures},
@@ -50,8 +50,8 @@ enum State {
     Quiet,
     /// Letters inside these windows are lit.
     Lit(Vec<Rect>),
-    /// These boxes lie behind the text.
-    Plated(Vec<Plate>),
+    /// These boxes lie behind this word.
+    Plated(usize, Vec<Plate>),
     /// The text is so much larger.
     Swollen(f32),
     /// This word is lit and so much larger than the others.
@@ -144,7 +144,7 @@ impl<'a> Painter<'a> {
         let setting = Setting {
             face: &self.face,
             area: self.captions.area,
-            size: self.captions.font_size * self.frame_size.width as f32 / 1080.0,
+            size: self.captions.font_size * self.frame_size.shorter() as f32 / 1080.0,
             max_lines: 2,
             pitch: 1.18 + self.measures.plate.map_or(0.0, |(_, up)| up),
             gap: self.measures.gap,
@@ -204,7 +204,8 @@ impl<'a> Painter<'a> {
                 State::Lit(art.filled(word, now.seconds() / length.seconds().max(1e-3)))
             }
             (CaptionStyle::Box, Some(word)) => {
-                State::Plated(art.parts(word).filter_map(|part| self.plate(&art.block, part)).collect())
+                let plates = art.parts(word).filter_map(|part| self.plate(&art.block, part));
+                State::Plated(word, plates.collect())
             }
             (CaptionStyle::Pop, _) => {
                 let first = cue.span.start.frame(self.rate);
@@ -217,24 +218,31 @@ impl<'a> Painter<'a> {
     /// Makes what `art` shows what `state` looks like.
     fn show(&self, fonts: &mut Fonts, art: &mut Art, state: State) {
         let (look, ink) = (&self.measures.look, self.ink());
-        let mut draw = |block: &Block, plates: &[Plate], ink, swell| {
+        let mut draw_as = |block: &Block, look: &Look, plates: &[Plate], ink, swell| {
             draw::draw(fonts, block, look, plates, ink, swell, self.frame_size)
         };
+        let mut draw = |block: &Block, ink, swell| draw_as(block, look, &[], ink, swell);
         let block = &art.block;
         let shown = match &state {
-            State::Plated(plates) => vec![draw(block, plates, ink, 1.0)],
-            State::Swollen(swell) => vec![draw(block, &[], ink, *swell)],
+            State::Plated(word, plates) => {
+                let others = draw(&block.only(|placed| placed.word != *word), ink, 1.0);
+                // On a box of one colour letters need nothing around them.
+                let bare = Look { outline: None, shadow: None };
+                let ink = Ink::flat(style::contrast(self.captions.highlight));
+                vec![others, block.word(*word).and_then(|block| draw_as(&block, &bare, plates, ink, 1.0))]
+            }
+            State::Swollen(swell) => vec![draw(block, ink, *swell)],
             State::Typed(word, letters) => {
-                vec![draw(&block.only(|p| typed(block, p, *word, *letters)), &[], ink, 1.0)]
+                vec![draw(&block.only(|p| typed(block, p, *word, *letters)), ink, 1.0)]
             }
             State::Raised(word, swell) => {
                 // The others stay as they are while it grows.
                 let others = match art.state {
                     State::Raised(before, _) if before == *word => art.shown.drain(..).next(),
-                    _ => draw(&block.only(|placed| placed.word != *word), &[], ink, 1.0),
+                    _ => draw(&block.only(|placed| placed.word != *word), ink, 1.0),
                 };
                 let lit = Ink::flat(self.captions.highlight);
-                vec![others, block.word(*word).and_then(|block| draw(&block, &[], lit, *swell))]
+                vec![others, block.word(*word).and_then(|block| draw(&block, lit, *swell))]
             }
             State::Quiet | State::Lit(_) => vec![Some(art.quiet.clone())],
         };

@@ -113,3 +113,70 @@ pub(super) fn ink(fonts: &mut Fonts, glyph: &Glyph) -> Option<Rect> {
     let (left, top) = (place.left as f32, -place.top as f32);
     Rect::from_ltrb(left, top, left + place.width as f32, top + place.height as f32)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use cosmic_text::fontdb::Source;
+
+    use super::*;
+
+    /// Glyph, and where it lies in em: as HarfBuzz's own program shapes `text` in the font at `path`.
+    fn by_harfbuzz(path: &std::path::Path, weight: u16, text: &str) -> Vec<(u16, f64, f64)> {
+        let output = Command::new("hb-shape")
+            .args(["--output-format=json", "--no-glyph-names", "--font-size=1000"])
+            .arg(format!("--variations=wght={weight}"))
+            .arg(path)
+            .arg(text)
+            .output()
+            .unwrap_or_else(|error| panic!("hb-shape: {error} (`just test` installs it)"));
+        let glyphs: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut at = 0.0;
+        let glyph = |glyph: &serde_json::Value| {
+            let figure = |name: &str| glyph[name].as_f64().unwrap() / 1e3;
+            let placed = (glyph["g"].as_u64().unwrap() as u16, at + figure("dx"), figure("dy"));
+            at += figure("ax");
+            placed
+        };
+        glyphs.as_array().unwrap().iter().map(glyph).collect()
+    }
+
+    #[test]
+    fn letters_join_and_lie_as_harfbuzz_has_them() {
+        let mut fonts = Fonts::load().unwrap();
+        let face = fonts.family("").unwrap();
+        for text in [
+            "السلام عليكم",
+            "يا أصدقائي في هذا اليوم",
+            "لا إله، قالَ الجَبَلُ",
+            "שלום חברים",
+            "कृष्ण र्ज्ञि रौशनी",
+            "সমুদ্র রাত্রি",
+            "வெளிச்சம்",
+            "ที่นี่ น้ำ ผู้ใหญ่",
+        ] {
+            let mut row = shape(&mut fonts, text, &face, 0.0);
+            let key = row.glyphs[0].key;
+            assert!(row.glyphs.iter().all(|glyph| glyph.key.font_id == key.font_id), "{text}: two fonts");
+            let path = match &fonts.system.db().face(key.font_id).unwrap().source {
+                Source::File(path) | Source::SharedFile(path, _) => path.clone(),
+                Source::Binary(_) => panic!("{text} is drawn in the built-in font"),
+            };
+            // Marks lie on their letters, where the order is nobody's concern.
+            let place = |x: f64| (x * 1e3).round() as i64;
+            row.glyphs.sort_by_key(|glyph| (place(f64::from(glyph.x / REFERENCE)), glyph.key.glyph_id));
+            let mut wanted = by_harfbuzz(&path, key.font_weight.0, text);
+            wanted.sort_by_key(|(glyph, x, _)| (place(*x), *glyph));
+            let glyphs = |of: &mut dyn Iterator<Item = u16>| of.collect::<Vec<_>>();
+            let ours = glyphs(&mut row.glyphs.iter().map(|glyph| glyph.key.glyph_id));
+            assert_eq!(ours, glyphs(&mut wanted.iter().map(|(glyph, ..)| *glyph)), "{text}");
+            for (glyph, (_, x, y)) in row.glyphs.iter().zip(&wanted) {
+                let (dx, dy) = (f64::from(glyph.x / REFERENCE) - x, f64::from(glyph.rise / REFERENCE) - y);
+                assert!(dx.abs() < 2e-3 && dy.abs() < 2e-3, "{text}: {glyph:?} is {dx}, {dy} em off");
+            }
+            let right_to_left = text.chars().next().is_some_and(|c| ('\u{590}'..'\u{780}').contains(&c));
+            assert_eq!(row.right_to_left, right_to_left, "{text}");
+        }
+    }
+}

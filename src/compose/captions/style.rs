@@ -32,7 +32,7 @@ impl Measures {
             CaptionStyle::Karaoke | CaptionStyle::Off => plain,
             CaptionStyle::Highlight => Self { raise: RAISED, gap: 0.11, ..plain },
             CaptionStyle::Typewriter => Self { bare: false, ..plain },
-            CaptionStyle::Box => Self { plate: Some((0.13, 0.15)), gap: 0.16, ..plain },
+            CaptionStyle::Box => Self { plate: Some((0.15, 0.13)), gap: 0.2, ..plain },
             CaptionStyle::Pop => Self { swell: 1.12, ..plain },
             CaptionStyle::Clean => Self {
                 look: Look { outline: Some((around, 0.025)), shadow: Some((0.03, 0.16, 0.85)) },
@@ -79,7 +79,7 @@ pub(super) fn pop(seconds: f64) -> f32 {
 }
 
 /// Black around light letters, white around dark ones.
-fn contrast(color: Color) -> Color {
+pub(super) fn contrast(color: Color) -> Color {
     let luma = 0.2126 * f32::from(color.r) + 0.7152 * f32::from(color.g) + 0.0722 * f32::from(color.b);
     let level = if luma > 90.0 { 0 } else { 255 };
     Color { r: level, g: level, b: level, a: 255 }

@@ -21,7 +21,7 @@ const PLATES: Color = Color { r: 255, g: 255, b: 255, a: 255 };
 const LOOK: Look = Look { outline: None, shadow: Some((0.04, 0.16, 0.35)) };
 /// How far a plate reaches beyond its line, sideways and up and down, in em.
 const PLATE: (f32, f32) = (0.26, 0.17);
-/// The largest letters, in pixels for a frame 1080 wide.
+/// The largest letters, in pixels for a frame 1080 across its shorter side.
 const SIZE: f32 = 84.0;
 /// How long it takes to appear and to vanish, in seconds.
 const FADE: f64 = 0.2;
@@ -105,7 +105,7 @@ impl<'a> TitleCard<'a> {
         let setting = Setting {
             face: &self.face,
             area: self.title.area,
-            size: SIZE * self.frame_size.width as f32 / 1080.0,
+            size: SIZE * self.frame_size.shorter() as f32 / 1080.0,
             max_lines: 4,
             pitch: CAPITALS + 2.0 * PLATE.1 + 0.28,
             gap: 0.0,

@@ -20,9 +20,9 @@ use crate::{
 const LETTERS: Color = Color { r: 255, g: 255, b: 255, a: 255 };
 const LOOK: Look =
     Look { outline: Some((Color { r: 0, g: 0, b: 0, a: 110 }, 0.05)), shadow: Some((0.03, 0.14, 0.5)) };
-/// The letters' size, in pixels for a frame 1080 wide.
+/// The letters' size, in pixels for a frame 1080 across its shorter side.
 const SIZE: f32 = 38.0;
-/// Pixels between a logo and a name, for a frame 1080 wide.
+/// Pixels between a logo and a name, for a frame 1080 across its shorter side.
 const BETWEEN: f32 = 14.0;
 
 /// A watermark ready to be drawn.
@@ -70,7 +70,7 @@ impl<'a> Mark<'a> {
     fn paint(&self, fonts: &mut Fonts, logo: Option<&RgbaImage>) -> Result<Vec<Overlay>, Error> {
         let name = self.name(fonts)?;
         let logo = logo.and_then(|logo| self.logo(logo));
-        let between = (BETWEEN * self.frame_size.width as f32 / 1080.0) as u32;
+        let between = (BETWEEN * self.frame_size.shorter() as f32 / 1080.0) as u32;
         let mut parts: Vec<Overlay> = [logo, name].into_iter().flatten().collect();
         let width: u32 = parts.iter().map(|part| part.place.width()).sum::<u32>()
             + between * parts.len().saturating_sub(1) as u32;
@@ -100,7 +100,7 @@ impl<'a> Mark<'a> {
         let setting = Setting {
             face: &self.face,
             area: self.mark.area,
-            size: SIZE * self.frame_size.width as f32 / 1080.0,
+            size: SIZE * self.frame_size.shorter() as f32 / 1080.0,
             max_lines: 1,
             pitch: 1.2,
             gap: 0.0,
@@ -115,7 +115,7 @@ impl<'a> Mark<'a> {
 
     /// The logo two lines high.
     fn logo(&self, logo: &RgbaImage) -> Option<Overlay> {
-        let height = ((2.0 * SIZE * self.frame_size.width as f32 / 1080.0) as u32).next_multiple_of(2);
+        let height = ((2.0 * SIZE * self.frame_size.shorter() as f32 / 1080.0) as u32).next_multiple_of(2);
         let room = self.mark.area.width().max(2);
         let width = (logo.width() * height / logo.height().max(1)).clamp(2, room) & !1;
         let small = imageops::resize(logo, width, height, imageops::FilterType::CatmullRom);

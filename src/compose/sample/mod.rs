@@ -2,11 +2,13 @@
 //!
 //! A view without rotation is separable. Each source row is first resampled along x into
 //! 14-bit integers, once, and kept while output rows need it; output rows then blend two of
-//! them. Weights are 1/64 of a pixel along x and 1/32768 along y. All kernels do the same
-//! integer arithmetic, so they give the same bytes.
+//! them. Weights are 1/64 of a pixel along x, where what rounding leaves goes on to the next pixel,
+//! and 1/32768 along y. All kernels do the same integer arithmetic, so they give the same bytes.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod taps;
 
@@ -18,7 +20,10 @@ use crate::story::Plane;
 /// The instructions in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kernel {
+    #[cfg_attr(all(target_arch = "aarch64", not(test)), expect(dead_code, reason = "every aarch64 has NEON"))]
     Portable,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     #[cfg(target_arch = "x86_64")]
     Avx2,
 }
@@ -30,6 +35,9 @@ impl Kernel {
         if std::arch::is_x86_feature_detected!("avx2") {
             return Self::Avx2;
         }
+        #[cfg(target_arch = "aarch64")]
+        return Self::Neon;
+        #[cfg(not(target_arch = "aarch64"))]
         Self::Portable
     }
 }
@@ -89,6 +97,8 @@ impl Sampler {
             Kernel::Portable => portable::horizontal(pixels, &self.taps, row),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::horizontal(pixels, &self.taps, row),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => neon::horizontal(pixels, &self.taps, row),
         }
         at
     }
@@ -98,6 +108,8 @@ impl Sampler {
             Kernel::Portable => portable::vertical(upper, lower, fraction, out),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::vertical(upper, lower, fraction, out),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => neon::vertical(upper, lower, fraction, out),
         }
     }
 }
@@ -155,8 +167,8 @@ mod tests {
             for j in 0..out_height {
                 for i in 0..out_width {
                     let (want, got) = (exact(&source, x, y, i, j), f64::from(plain.row(j)[i]));
-                    // 1/128 of a pixel over a step of 255, and rounding.
-                    prop_assert!((want - got).abs() <= 2.6, "at {i},{j}: {got}, not {want}");
+                    // 1/64 of a pixel over a step of 255, and rounding.
+                    prop_assert!((want - got).abs() <= 4.6, "at {i},{j}: {got}, not {want}");
                 }
             }
         }

@@ -59,11 +59,17 @@ impl Taps {
         self.weights.clear();
         self.shuffles.clear();
         self.groups.clear();
+        let mut left_over = 0.0;
         for i in 0..padded {
             // The padding repeats the last pixel, so that its window is a valid one.
             let position = ramp.at(i.min(width - 1)).clamp(0.0, (source - 1) as f64);
             let left = (position as usize).min(source - 2);
-            let right = ((position - left as f64) * f64::from(UNIT)).round() as i8;
+            let share = (position - left as f64) * f64::from(UNIT);
+            // Where all pixels have one phase, rounding each by itself would move the picture in steps of
+            // 1/64 of a pixel, which is seen as a tremble in slow moves. Whole pixels are copied.
+            let wanted = if share.fract() == 0.0 { share } else { share + left_over };
+            let right = wanted.round().clamp(0.0, f64::from(UNIT)) as i8;
+            left_over = wanted - f64::from(right);
             self.left.push(left as u32);
             self.weights.push([UNIT as i8 - right, right]);
         }

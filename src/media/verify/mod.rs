@@ -5,6 +5,8 @@ mod motion;
 mod pass;
 mod report;
 mod rules;
+mod sync;
 
 pub use report::{Check, Measured, Options, Outcome, Report};
 pub use rules::verify;
+pub use sync::in_time;

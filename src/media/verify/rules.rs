@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Display, fs, path::Path};
 use super::{Check, Measured, Options, Outcome, Report, boxes::Layout, pass::Pass};
 use crate::{
     media::{AudioStream, Error, Probe, Result, VideoStream, probe, source::Source},
-    story::{Figure, Platform},
+    story::{Figure, Platform, Size},
 };
 
 /// A rule that all three platforms' pages share or imply.
@@ -126,27 +126,40 @@ impl Rules<'_> {
 
     fn picture(&mut self, video: &VideoStream, pass: &Pass) {
         let profile = video.profile.as_deref().unwrap_or("unknown");
+        let codecs = &self.platform.video.codecs;
         let outcome = match (video.codec.as_str(), profile) {
             ("h264", "High") => Outcome::Passed,
-            ("h264" | "hevc", _) => Outcome::Advice,
+            (codec, _) if codecs.value.iter().any(|taken| taken.name() == codec) => Outcome::Advice,
             _ => Outcome::Failed,
         };
-        self.add("video codec", "h264 High", format!("{} {profile}", video.codec), outcome, UPLOAD);
+        self.add("video codec", "h264 High", format!("{} {profile}", video.codec), outcome, of(codecs));
         let format = video.pixel_format.as_deref().unwrap_or("unknown");
         self.add("pixel format", "yuv420p", format, must(format == "yuv420p"), UPLOAD);
         let progressive = !pass.interlaced && video.progressive != Some(false);
         let found = if progressive { "progressive" } else { "interlaced" };
         self.add("scan", "progressive", found, must(progressive), UPLOAD);
 
-        let delivery = self.platform.generation.delivery;
         let (width, height) = (u64::from(video.size.width), u64::from(video.size.height));
-        let same_shape = width * u64::from(delivery.height) == height * u64::from(delivery.width);
-        let outcome = match video.size == delivery {
-            true => Outcome::Passed,
-            false if same_shape => Outcome::Advice,
-            false => Outcome::Failed,
+        let same_shape = |size: &Size| width * u64::from(size.height) == height * u64::from(size.width);
+        let mut sizes = vec![self.platform.frame_size(None)];
+        sizes
+            .extend(self.platform.formats.value.iter().map(|&format| self.platform.frame_size(Some(format))));
+        // What is said is the size of the file's own shape, where the platform takes that shape.
+        let wanted = sizes.iter().copied().find(same_shape);
+        let outcome = match wanted {
+            Some(wanted) if wanted == video.size => Outcome::Passed,
+            Some(_) => Outcome::Advice,
+            None => Outcome::Failed,
         };
-        self.add("frame size", delivery, video.size, outcome, OURS);
+        let expected = wanted.map_or_else(
+            || {
+                sizes.dedup();
+                sizes.iter().map(Size::to_string).collect::<Vec<_>>().join(" or ")
+            },
+            |wanted| wanted.to_string(),
+        );
+        let source = if sizes.len() > 1 { of(&self.platform.formats) } else { OURS };
+        self.add("frame size", expected, video.size, outcome, source);
         let (across, down) = video.sample_aspect;
         self.add("pixel shape", "1:1", format!("{across}:{down}"), must(across == down || across == 0), OURS);
 

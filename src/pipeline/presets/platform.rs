@@ -2,7 +2,7 @@
 
 use crate::pipeline::{
     fields::Fields,
-    kind::{Kind, Wrong, count, name, number, size, whole},
+    kind::{Kind, Wrong, count, name, number, size, variant, whole},
 };
 use crate::story::{
     AudioRules, Duration, Figure, FrameRate, Generation, Loudness, Platform, Rect, SafeArea, Size, TextRules,
@@ -18,7 +18,9 @@ pub(crate) fn read_platform(fields: &mut Fields<'_>) -> Option<Platform> {
         let delivery = fields.get("delivery", &size(64..=4096, 2));
         Some(Generation { size: draw?, delivery: delivery? })
     });
+    let formats = figure_of(fields, "formats", |fields| fields.list("value", &variant()));
     let video = fields.group("video", |fields| {
+        let codecs = figure_of(fields, "codecs", |fields| fields.list("value", &variant()));
         let frame_rate = fields.group("frame_rate", |fields| {
             let num = fields.get("num", &count(1..=120_000));
             let den = fields.get("den", &count(1..=1001));
@@ -31,6 +33,7 @@ pub(crate) fn read_platform(fields: &mut Fields<'_>) -> Option<Platform> {
         let keyframe_interval = figure(fields, "keyframe_interval", count(1..=600));
         let b_frames = figure(fields, "b_frames", count(0..=16));
         Some(VideoRules {
+            codecs: codecs?,
             frame_rate: frame_rate?,
             min_fps: min_fps?,
             max_fps: max_fps?,
@@ -73,6 +76,7 @@ pub(crate) fn read_platform(fields: &mut Fields<'_>) -> Option<Platform> {
         name: platform_name?,
         title: title?,
         generation: generation?,
+        formats: formats?,
         video: video?,
         audio: audio?,
         duration: duration?,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here means "the default": what the user left out was filled in before typing.
 
+mod delivery;
 mod extras;
 mod images;
 mod memory;
@@ -15,6 +16,7 @@ mod upscale;
 mod video;
 mod whole;
 
+pub use delivery::Delivery;
 pub use extras::{Card, ProgressBar, Watermark};
 pub use images::{ImageSize, Images};
 pub use memory::{Budget, Memory};
@@ -23,7 +25,7 @@ pub use refine::Refine;
 pub use scenes::{Character, DirectorEngine, Llm, Scenes};
 pub use server::Server;
 pub use sound::{Effects, Music, Play};
-pub use timeline::{Captions, Timeline};
+pub use timeline::{Captions, Timeline, TransitionOn};
 pub use upscale::{Upscale, UpscaleEngine};
 pub use video::Video;
 pub use whole::Pipeline;

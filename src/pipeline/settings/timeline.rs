@@ -25,6 +25,8 @@ pub struct Timeline {
     pub transition: TransitionKind,
     /// How long that takes, in seconds.
     pub transition_seconds: f64,
+    /// What decides when it happens.
+    pub transition_on: TransitionOn,
     /// The text on the picture.
     pub captions: Captions,
     /// The colour look.
@@ -45,6 +47,16 @@ pub struct Timeline {
     pub watermark: Watermark,
 }
 
+/// What decides when one scene gives way to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransitionOn {
+    /// The words alone.
+    Words,
+    /// The music's beats, as far as the silence between two words goes.
+    Beats,
+}
+
 /// How captions look.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Captions {
@@ -52,7 +64,7 @@ pub struct Captions {
     pub style: CaptionStyle,
     /// The font family.
     pub font: String,
-    /// The largest size in pixels for a frame 1080 wide.
+    /// The largest size in pixels for a frame 1080 across its shorter side.
     pub font_size: f32,
     /// The text's colour.
     pub color: Color,
@@ -75,7 +87,8 @@ impl Timeline {
         let transition = fields.group("transition", |fields| {
             let kind = fields.get("kind", &variant().or_auto(style.transition));
             let seconds = fields.get("seconds", &number(0.0..=3.0));
-            Some((kind?, seconds?))
+            let on = fields.get("on", &variant());
+            Some((kind?, seconds?, on?))
         });
         let captions = fields.group("captions", |fields| Captions::read(fields, style));
         let grade = if fields.is_mapping("grade") {
@@ -93,12 +106,13 @@ impl Timeline {
         let end_card = fields.group("end_card", Card::read);
         let progress = fields.get("progress", &variant());
         let watermark = fields.group("watermark", Watermark::read);
-        let (transition, transition_seconds) = transition?;
+        let (transition, transition_seconds, transition_on) = transition?;
         Some(Self {
             camera: camera?,
             zoom: zoom?,
             transition,
             transition_seconds,
+            transition_on,
             captions: captions?,
             grade: grade?,
             lut: lut?,

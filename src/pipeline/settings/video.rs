@@ -23,8 +23,17 @@ pub struct Video {
 
 impl Video {
     pub(crate) fn read(fields: &mut Fields<'_>, platform: &Platform) -> Option<Self> {
-        let encoder = variant().later(&["av1", "vaapi", "qsv", "amf"]);
+        let encoder = variant::<VideoEncoder>().later(&["vaapi", "qsv", "amf"]);
         let encoder = fields.get("encoder", &encoder);
+        let codecs = &platform.video.codecs.value;
+        if let Some(codec) = encoder.map(VideoEncoder::codec).filter(|codec| !codecs.contains(codec))
+            && let Some(spot) = fields.spot("encoder")
+        {
+            let wrong = format!("writes {}, which {} does not list", codec.name(), platform.title);
+            let names: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+            let expected = format!("expected an encoder of one of: {}", names.join(", "));
+            fields.problem("encoder", &wrong, &spot, expected);
+        }
         let quality = fields.get("quality", &variant());
         let rate = fields.get("fps", &frame_rate().or_auto(platform.video.frame_rate))?;
         let (least, most) = (&platform.video.min_fps, &platform.video.max_fps);

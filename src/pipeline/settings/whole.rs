@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Images, Memory, Narration, Refine, Scenes, Timeline, Upscale, Video};
+use super::{
+    Delivery, Images, Memory, Narration, Play, Refine, Scenes, Timeline, TransitionOn, Upscale, Video,
+    delivery::{read_deliveries, read_format},
+};
 use crate::{
     pipeline::{
         fields::Fields,
@@ -12,7 +15,7 @@ use crate::{
         presets::{Family, Presets},
         problem::Problems,
     },
-    story::{Platform, Seed, Style, VoicePreset},
+    story::{Format, Platform, Seed, Size, Style, VoicePreset},
 };
 
 /// A pipeline as run: every setting of every stage for one video.
@@ -22,6 +25,10 @@ pub struct Pipeline {
     pub name: String,
     /// Where the video will be shown.
     pub platform: Platform,
+    /// Its shape; `None` is the platform's own.
+    pub format: Option<Format>,
+    /// What else is delivered of the same edit.
+    pub deliver: Vec<Delivery>,
     /// How it looks.
     pub style: Style,
     /// Fixes every random choice.
@@ -57,11 +64,15 @@ impl Pipeline {
         let platform =
             choose(fields, "platform", presets.names(Family::Platforms), |name| presets.platform(name));
         let style = choose(fields, "style", presets.names(Family::Styles), |name| presets.style(name));
+        // What depends on a broken preset is not read at all: its problems would be echoes.
+        let format = platform.as_ref().and_then(|platform| read_format(fields, platform));
+        let deliver = platform
+            .as_ref()
+            .and_then(|platform| read_deliveries(fields, platform, format.flatten(), presets));
         // Beyond 2^53 readers of JSON round.
         let seed = fields.get("seed", &whole(0..=(1 << 53) - 1));
         let title = fields.optional("title", &text());
         let hashtags = fields.list("hashtags", &hashtag());
-        // What depends on a broken preset is not read at all: its problems would be echoes.
         let narration =
             voices.and_then(|voices| fields.group("narration", |fields| Narration::read(fields, &voices)));
         let scenes = fields.group("scenes", Scenes::read);
@@ -77,12 +88,14 @@ impl Pipeline {
             .as_ref()
             .and_then(|platform| fields.group("video", |fields| Video::read(fields, platform)));
         let memory = fields.group("memory", Memory::read);
-        for name in ["narration", "timeline", "video"] {
+        for name in ["format", "deliver", "narration", "timeline", "video"] {
             fields.expect(name);
         }
         let pipeline = Self {
             name,
             platform: platform?,
+            format: format?,
+            deliver: deliver?,
             style: style?,
             seed: Seed(seed?),
             title: title?,
@@ -97,6 +110,16 @@ impl Pipeline {
             memory: memory?,
         };
         pipeline.agrees(fields).then_some(pipeline)
+    }
+
+    /// The size of the video.
+    pub fn frame_size(&self) -> Size {
+        self.platform.frame_size(self.format)
+    }
+
+    /// This video as one of its deliveries.
+    pub fn delivery(&self) -> Delivery {
+        Delivery { platform: self.platform.name.clone(), format: self.format }
     }
 
     /// Looks beside the script for what settings leave to `auto`: a recording of the same name, its
@@ -142,6 +165,14 @@ impl Pipeline {
             let path = format!("scenes.characters.{name}.image");
             let expected = "nothing looks at it: set `images.ip_adapter` to an IP-Adapter, or leave it out";
             fields.problem(&path, "is given, and `images.ip_adapter` is off", &spot, expected.to_owned());
+        }
+        if self.timeline.transition_on == TransitionOn::Beats
+            && self.timeline.music.play == Play::Off
+            && let Some(spot) = fields.spot_at(&["timeline", "transition", "on"])
+        {
+            let wrong = "is beats, and no music is played";
+            let expected = "expected `words`, or music: `music: { mood: auto }`".to_owned();
+            fields.problem("timeline.transition.on", wrong, &spot, expected);
         }
         let most = &self.platform.text.hashtags.value;
         if self.hashtags.len() as u64 > u64::from(*most)

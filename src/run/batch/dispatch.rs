@@ -374,7 +374,7 @@ fn may_pass(kind: Kind) -> bool {
 /// Bytes that rendering and encoding a video takes: measured as the growth of `generate` over its last
 /// stage, with everything before it in the store.
 fn encoder_demand(video: &Video) -> u64 {
-    let size = video.job.pipeline.platform.generation.delivery;
+    let size = video.job.pipeline.frame_size();
     ENCODER_BYTES_A_PIXEL * u64::from(size.width) * u64::from(size.height)
 }
 
