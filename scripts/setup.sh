@@ -7,7 +7,7 @@ usage() {
   cat <<'END'
 usage: scripts/setup.sh [--yes] [--tests]
   --yes     install system packages without asking (as do CI=true and being root)
-  --tests   also install what only the tests need: ffmpeg, tesseract, chromium
+  --tests   also install what only the tests need: ffmpeg, tesseract, faketime, chromium
 END
 }
 
@@ -31,6 +31,7 @@ look_for_all() {
   if [ -n "$with_tests" ]; then
     need "ffmpeg"             has_program ffmpeg       "ffmpeg" "ffmpeg-free" "ffmpeg" "ffmpeg"
     need "tesseract"          has_program tesseract    "tesseract-ocr" "tesseract" "tesseract tesseract-data-eng" "tesseract"
+    need "faketime"           has_program faketime     "faketime" "libfaketime" "libfaketime" "libfaketime"
     need "chromium"           has_program chromium     "chromium" "chromium" "chromium" "chromium"
   fi
 }

@@ -11,7 +11,7 @@ mod stage;
 
 pub(super) use painter::png;
 pub(super) use plan::{failed, unusable};
-pub use stage::{cached, decide, run};
+pub use stage::{Decided, cached, decide, run};
 
 /// What is raised when the same scene and settings give another picture than before.
 const VERSION: u32 = 1;

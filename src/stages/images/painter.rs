@@ -11,6 +11,7 @@ use super::{
     super::{Context, Error, Kind},
     card,
     plan::{Brush, Drawn, Plan, failed},
+    stage::Decided,
 };
 use crate::{
     diffusion::{self, Footprints, Noise, Options, Request, TextToImage},
@@ -78,6 +79,13 @@ impl<'a> Painter<'a> {
 
     fn load(&self, brush: &Brush) -> Result<TextToImage, Error> {
         TextToImage::open(&brush.model, self.options).map_err(|error| failed(error, ""))
+    }
+
+    /// What was decided.
+    pub(super) fn decided(&self) -> Decided {
+        let Options { session, residency, limit, .. } = &self.options;
+        let predicted = if self.plan.brush.is_some() { *limit } else { 0 };
+        Decided { size: self.size(), device: session.device, residency: *residency, predicted }
     }
 
     /// The size it draws at.
