@@ -127,8 +127,8 @@ impl Candidate {
     }
 }
 
-/// What stays loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What stays loaded, the fastest way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Residency {
     /// Every part, from the first picture to the last.

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use super::{
     Cached, Context, Error, Kind,
-    images::{self, failed, place, png, unusable},
+    images::{self, Decided, failed, place, png, unusable},
 };
 use crate::{
-    diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
+    diffusion::{self, Footprints, Geometry, Kept, Noise, Options, Request, Source, Start, TextToImage},
     digest::Digest,
     models::{Catalog, Model},
     pipeline::{Pipeline, Refine},
@@ -88,7 +88,7 @@ pub fn run(
         let (image, origin) = store.obtain(&plan.key(scene, still)?, || {
             let refiner = match &mut refiner {
                 Some(refiner) => refiner,
-                None => refiner.insert(open(&plan, still.size, ctx)?),
+                None => refiner.insert(open(&plan, still.size, ctx)?.0),
             };
             let image = go_over(&plan, refiner, scene, still, &item, ctx)?;
             Ok::<_, Error>((image, vec![image]))
@@ -112,18 +112,18 @@ pub fn cached(pipeline: &Pipeline, drawn: &[(Scene, Still)], ctx: &Context<'_>) 
     Ok(Cached { steps: drawn.len(), hits })
 }
 
-/// Says on which device and in how much memory pictures of `size` would be refined, as [`Context::note`]s.
+/// Says on which device and in how much memory pictures of `size` would be refined, as [`Context::note`]s;
+/// answers that, or nothing where nothing is refined.
 ///
 /// # Errors
 /// When the model or the device is missing, the size cannot be done, or memory is too small.
-pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
-    match Plan::new(pipeline, ctx)? {
-        Some(plan) => open(&plan, size, ctx).map(drop),
-        None => Ok(()),
-    }
+pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<Option<Decided>, Error> {
+    let Some(plan) = Plan::new(pipeline, ctx)? else { return Ok(None) };
+    let (_, Options { session, residency, limit, .. }) = open(&plan, size, ctx)?;
+    Ok(Some(Decided { size, device: session.device, residency, predicted: limit }))
 }
 
-fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<TextToImage, Error> {
+fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToImage, Options), Error> {
     if !plan.geometry.fits(size) {
         let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
         let model = plan.model.name.clone();
@@ -142,7 +142,7 @@ fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<TextToImag
         TextToImage::open(&plan.model, placed.options).map_err(|error| failed(error, "refine.model"))?;
     let decisions = placed.why_device.into_iter().chain(placed.lines);
     decisions.chain(refiner.notes().to_vec()).for_each(|line| ctx.note(line));
-    Ok(refiner)
+    Ok((refiner, placed.options))
 }
 
 /// Draws a part of one picture anew, and puts it into the store.
