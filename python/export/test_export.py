@@ -326,6 +326,19 @@ class Adapters(unittest.TestCase):
         self.assertIn("no IP-Adapter", refused("other.safetensors", {"image_proj.proj.weight": torch.zeros(32, 24)}))
 
 
+@unittest.skipUnless(os.environ.get("SHORTFORM"), "SHORTFORM names no built program")
+class Program(Case):
+    def test_it_draws_from_every_family(self) -> None:
+        for name, dtype in (("sd1", "float32"), ("sdxl", "float16"), ("sd3", "bfloat16"), ("flux-schnell", "float32"), ("lcm", "float32")):
+            code, told, out = run(checkpoint(name), "--dtype", dtype)
+            self.assertEqual(code, 0, told)
+            picture = out.with_suffix(".png")
+            drawn = subprocess.run([os.environ["SHORTFORM"], "image", "--model", str(out), "--prompt", "a (red:1.2) bicycle", "--size", "64x96",
+                                    "--inference-steps", "2", "--guidance-scale", "3", "-o", str(picture)], capture_output=True, text=True, check=False)
+            self.assertEqual(drawn.returncode, 0, f"{name}: {drawn.stderr}")
+            self.assertTrue(picture.is_file())
+
+
 if __name__ == "__main__":
     try:
         unittest.main()

@@ -32,11 +32,12 @@ pub(super) fn run(folder: &Path, device: DeviceChoice, watch: &mut Watch<'_>) ->
         if let Some(reason) = select::stranger(choice.layout, &wanted.local, &header) {
             return Err(Error::Broken { path: file, reason });
         }
-        let skipped = too_large(&header, place.device, place.free);
+        let mut skipped = too_large(&header, place.device, place.free);
         if skipped.is_none() {
             let part = Part::of(choice.layout, &wanted.local);
             let config = super::model::read_json(&file.with_file_name("config.json"))?;
-            try_part(&file, part, &config.unwrap_or_default(), &options)?;
+            let tried = try_part(&file, part, &config.unwrap_or_default(), &options);
+            skipped = tried.or_else(|error| rewritten_later(error, place.device).map(Some))?;
         }
         watch.say(Event::Tried { part: wanted.local.clone(), skipped })?;
     }
@@ -83,7 +84,25 @@ impl Part {
     }
 }
 
-fn try_part(file: &Path, part: Part, config: &Value, options: &engine::Options) -> Result<(), Error> {
+/// Why a network is not run as it is that will run once it is rewritten.
+fn rewritten_later(error: Error, device: Device) -> Result<String, Error> {
+    match &error {
+        Error::Engine(engine::Error::Open { reason, .. })
+            if device == Device::Cpu && reason.contains("bfloat16") =>
+        {
+            Ok("the processor has no operators for bfloat16: it is computed in 32 bits when it draws"
+                .to_owned())
+        }
+        _ => Err(error),
+    }
+}
+
+fn try_part(
+    file: &Path,
+    part: Part,
+    config: &Value,
+    options: &engine::Options,
+) -> Result<Option<String>, Error> {
     let broken = |reason: String| Error::Broken { path: file.to_owned(), reason };
     let mut session = Session::open(file, options)?;
     let mut inputs = Vec::new();
@@ -109,7 +128,7 @@ fn try_part(file: &Path, part: Part, config: &Value, options: &engine::Options) 
     };
     match odd(part, &shapes(&inputs), &shapes(&outputs)) {
         Some(reason) => Err(broken(reason)),
-        None => Ok(()),
+        None => Ok(None),
     }
 }
 

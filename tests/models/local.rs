@@ -91,6 +91,19 @@ fn every_family_can_be_added_and_each_of_its_parts_runs() {
 }
 
 #[test]
+fn what_the_processor_runs_only_rewritten_is_added_untried_and_that_is_said() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models");
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("mine");
+    whole_model(&model);
+    copy(&reference.join("bfloat16"), &model.join("unet"));
+    let said = add(folder.path(), &model, Taking::Copy).unwrap();
+    assert_eq!(tried(&said).len(), 2, "{said:?}");
+    let is_said = |event: &Event| matches!(event, Event::Tried { part, skipped: Some(why) } if part == "unet/model.onnx" && why.contains("bfloat16"));
+    assert!(said.iter().any(is_said), "{said:?}");
+}
+
+#[test]
 fn a_folder_is_linked_and_unlinked() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("mine");
