@@ -186,7 +186,7 @@ mod tests {
                 break;
             }
             for i in 0..400 {
-                samples[at + i] += (0.8 * (-(i as f32) / 60.0).exp() * (i as f32 * 0.3).sin()) as f32;
+                samples[at + i] += 0.8 * (-(i as f32) / 60.0).exp() * (i as f32 * 0.3).sin();
             }
         }
         Samples::mono(rate, samples)

@@ -56,9 +56,9 @@ mod tests {
             let shape = crop.sides[0] * 1080.0 / (crop.sides[1] * 1920.0);
             assert!((shape / frame.aspect() - 1.0).abs() < 1e-9, "{crop:?}");
             assert!(crop.sides.contains(&1.0), "not the largest: {crop:?}");
-            for axis in 0..2 {
-                let (low, high) = (crop.origin[axis], crop.origin[axis] + crop.sides[axis]);
-                assert!(low >= 0.0 && high <= 1.0 + 1e-12 && (low..=high + 1e-12).contains(&subject[axis]));
+            for ((low, side), at) in crop.origin.into_iter().zip(crop.sides).zip(subject) {
+                let high = low + side + 1e-12;
+                assert!(low >= 0.0 && high <= 1.0 + 1e-9 && (low..=high).contains(&at), "{crop:?}");
             }
         }
         // A square around something high up: its middle is the subject's.
