@@ -134,7 +134,7 @@ fn date(text: &str, order: Option<DateOrder>, language: &str) -> Option<String> 
     let american = named_first || matches!(language.to_ascii_lowercase().as_str(), "en" | "en-us");
     let order = order.unwrap_or(match (parts.len(), year_first, american) {
         (3, true, _) => DateOrder::Ymd,
-        (3, _, true) if !parts.get(1).is_some_and(|part| number(part).is_none()) => DateOrder::Mdy,
+        (3, _, true) if number(parts[1]).is_some() => DateOrder::Mdy,
         (3, ..) => DateOrder::Dmy,
         (2, true, _) => DateOrder::Ym,
         (2, _, true) => DateOrder::Md,
@@ -168,12 +168,14 @@ fn date(text: &str, order: Option<DateOrder>, language: &str) -> Option<String> 
         Some(month) => Some(months.get(usize::try_from(month).ok()?.checked_sub(1)?)?),
         None => None,
     };
-    let of = if matches!(primary.as_str(), "es" | "pt") { " de " } else { " " };
-    let stop = if primary == "de" { "." } else { "" };
+    let (between, stop) = match primary.as_str() {
+        "es" | "pt" => (" de ", ""),
+        "de" => (" ", "."),
+        _ => (" ", ""),
+    };
     let day = day.map(|day| format!("{day}{stop}"));
     let parts = [day, named.cloned(), year.map(|year| year.to_string())];
-    let written: Vec<String> = parts.into_iter().flatten().collect();
-    let written = if primary == "de" { written.join(" ") } else { written.join(of) };
+    let written = parts.into_iter().flatten().collect::<Vec<_>>().join(between);
     Some(usual(&written, language))
 }
 
