@@ -40,7 +40,7 @@ pub fn said(beat: &Beat, reading: &Reading<'_>) -> Result<Said, Error> {
         let written = &beat.text[saying.range.0..saying.range.1];
         let instead = match &saying.how {
             How::Prosody(how) => {
-                prosody.extend((*how != Prosody::PLAIN).then(|| (held, *how)));
+                prosody.extend((*how != Prosody::PLAIN).then_some((held, *how)));
                 continue;
             }
             How::As(kind) => said_as(*kind, written.trim(), reading.language).map_err(wrong)?,
