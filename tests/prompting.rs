@@ -313,6 +313,127 @@ fn other_languages_are_read_or_it_is_said() {
     assert!(direction.notes[1].text.contains("no word leads to a picture"));
 }
 
+/// Sentences as people write them, and what a person would pick; light or weather where the sentence names it.
+#[test]
+fn nine_languages_lead_to_what_they_name() {
+    let cases: [(&str, &[(&str, &[&str], &str)]); 9] = [
+        (
+            "de-DE",
+            &[
+                ("Nachts warnte der alte Leuchtturm die Schiffe im Nebel.", &["lighthouse", "sea"], "fog"),
+                ("Tief in der Höhle fanden sie Zeichnungen.", &["cave"], ""),
+                ("Die Astronauten landeten auf dem Mond.", &["moon surface", "space"], ""),
+                ("In der Winternacht fiel Schnee auf das Dorf.", &["house", "street"], "snow"),
+                ("Die Aktien stiegen, und der Markt jubelte.", &["rising chart"], ""),
+                ("Ein Schwarm Vögel zog bei Sonnenuntergang vorbei.", &["birds"], "sunset"),
+            ],
+        ),
+        (
+            "es-MX",
+            &[
+                ("El viejo faro se alza sobre la bahía.", &["lighthouse"], ""),
+                ("Los caballos cruzaron el campo al amanecer.", &["horse", "meadow"], "dawn"),
+                (
+                    "Llovía: la lluvia cayó sobre las calles de la ciudad.",
+                    &["street", "city skyline"],
+                    "rain",
+                ),
+                ("Guardó sus monedas y su dinero en el banco.", &["coins", "city skyline"], ""),
+                ("Las ballenas cantan bajo el agua.", &["whale", "sea"], ""),
+                ("El tren salió de la estación.", &["train"], ""),
+            ],
+        ),
+        (
+            "fr-FR",
+            &[
+                ("Le château du roi domine la vallée.", &["castle"], ""),
+                ("Au fond de la grotte, le silence.", &["cave"], ""),
+                ("Les étoiles brillent dans la galaxie.", &["space"], ""),
+                ("Le pont traverse la rivière dans la brume.", &["bridge", "river"], "fog"),
+                ("Elle lisait un livre à la bibliothèque.", &["book", "library"], ""),
+                ("La fusée décolle à l'aube.", &["rocket"], "dawn"),
+            ],
+        ),
+        (
+            "it-IT",
+            &[
+                ("Le barche dormono nel porto.", &["harbour", "sea"], ""),
+                ("Un gatto guarda dalla finestra.", &["cat", "room with window"], ""),
+                ("Il razzo partì verso la luna di notte.", &["rocket", "moon surface"], "night"),
+                ("La neve cade sulle montagne.", &["mountains"], "snow"),
+                ("La cascata precipita tra le rocce.", &["waterfall"], ""),
+                ("Il cuore batte per amore.", &["heart"], ""),
+            ],
+        ),
+        (
+            "pt-BR",
+            &[
+                ("A cachoeira cai no meio da floresta.", &["waterfall", "forest"], ""),
+                ("O farol guiava os navios na tempestade.", &["lighthouse", "sea"], "storm"),
+                ("As ações subiram na bolsa de valores.", &["rising chart"], ""),
+                ("A multidão encheu o estádio ao entardecer.", &["crowd"], "sunset"),
+                ("O cachorro esperou na estação de trem.", &["dog", "train"], ""),
+                ("Os foguetes levam astronautas ao espaço.", &["rocket", "space"], ""),
+            ],
+        ),
+        (
+            "hi-IN",
+            &[
+                ("पुराना किला पहाड़ी पर खड़ा है।", &["castle", "meadow"], ""),
+                ("समुद्र में लहरें उठती हैं।", &["sea"], ""),
+                ("गुफा के अंदर अंधेरा था।", &["cave"], ""),
+                ("बारिश में बच्चे सड़क पर दौड़े।", &["road", "street", "house"], "rain"),
+                ("रात को तारे आकाशगंगा में चमकते हैं।", &["space"], ""),
+                ("उसने पुस्तकालय में किताब पढ़ी।", &["library", "book"], ""),
+            ],
+        ),
+        (
+            "ar",
+            &[
+                ("السفينة تبحر في البحر.", &["sea", "harbour"], ""),
+                ("وقف القصر فوق التل.", &["castle", "meadow"], ""),
+                ("في الكهف وجدوا كنزا.", &["cave"], ""),
+                ("هطل المطر على المدينة.", &["city skyline"], "rain"),
+                ("القطار يغادر المحطة.", &["train"], ""),
+                ("الجمهور يملأ الملعب.", &["crowd"], ""),
+            ],
+        ),
+        (
+            "zh-CN",
+            &[
+                ("古老的灯塔照亮了大海。", &["lighthouse", "sea"], ""),
+                ("我们在山洞里过夜。", &["cave"], ""),
+                ("火箭飞向太空。", &["rocket", "space"], ""),
+                ("下雨了，街道很安静。", &["street"], "rain"),
+                ("他在图书馆看书。", &["library", "book"], ""),
+                ("上海是一座美丽的城市。", &["city skyline"], ""),
+            ],
+        ),
+        (
+            "ja-JP",
+            &[
+                ("静かな森の中で鳥が鳴く。", &["forest", "birds"], ""),
+                ("灯台は港を見守っている。", &["lighthouse", "harbour"], ""),
+                ("洞窟の奥に湖があった。", &["cave", "lake"], ""),
+                ("夜、星が輝く。", &["space"], ""),
+                ("彼女は図書館で本を読んだ。", &["library", "book"], ""),
+                ("電車が駅に着いた。", &["train"], ""),
+            ],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (language, sentences) in cases {
+        for (text, subjects, mood) in sentences {
+            let (_, direction) = direct(text, &Setting { language, ..Setting::default() }).unwrap();
+            let scene = &direction.scenes[0];
+            if !subjects.contains(&scene.subject.as_str()) || !scene.prompt.contains(mood) {
+                wrong.push(format!("{language}: {text}\n  [{}] {}", scene.subject, scene.prompt));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn a_brief_that_contradicts_itself_is_refused() {
     for seconds in [[0.0, 6.0], [6.0, 2.0], [3.0, 3.0], [1.0, f64::INFINITY], [f64::NAN, 2.0]] {
@@ -343,6 +464,31 @@ fn every_style_and_voice_preset_reads() {
         Ok(voice.name)
     });
     assert!(styles >= 8 && voices >= 25, "{styles} styles, {voices} voices");
+}
+
+/// The subjects of every scene as they were read by eye, sentence by sentence, and found to be in the sentence or to follow
+/// from it. When the lists of words change, `SHORTFORM_REVIEWED=write` writes them anew: read what differs.
+#[test]
+fn reviewed_subjects_stay() {
+    let mut board = String::new();
+    for name in SCRIPTS {
+        let (_, direction) = direct(&script(name), &Setting::default()).unwrap();
+        for scene in &direction.scenes {
+            board.push_str(&format!("{name}\t{}\t{}\n", scene.subject, scene.text));
+        }
+    }
+    let path = "tests/scripts/reviewed.tsv";
+    if std::env::var("SHORTFORM_REVIEWED").is_ok_and(|value| value == "write") {
+        fs::write(path, &board).unwrap();
+    }
+    let reviewed = fs::read_to_string(path).unwrap();
+    let differ: Vec<String> = board
+        .lines()
+        .zip(reviewed.lines())
+        .filter(|(now, then)| now != then)
+        .map(|(now, then)| format!("{then}\n  now {now}"))
+        .collect();
+    assert!(differ.is_empty() && board.lines().count() == reviewed.lines().count(), "{}", differ.join("\n"));
 }
 
 /// Every scene of every script, one line each: to be read by eye when the lists of words change.

@@ -1,67 +1,34 @@
 //! A language model as the director, played on this machine; storyboards as files.
 
+mod server;
+
 use std::{
-    io::{Read, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Arc, Mutex},
-    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
+use server::{Server, broken, busy, closed, dripping, hanging, huge, page, truncated};
 
-/// A chat server that gives these answers one after another, and what it was asked.
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<Value>>>,
+/// What a chat server sends that answers so.
+fn chat(content: &str) -> Vec<u8> {
+    json!({ "choices": [{ "message": { "role": "assistant", "content": content } }] })
+        .to_string()
+        .into_bytes()
 }
 
-impl Server {
-    fn new(answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        thread::spawn(move || {
-            for (index, stream) in listener.incoming().enumerate() {
-                let mut stream = stream.unwrap();
-                let mut bytes = Vec::new();
-                let mut part = [0; 65_536];
-                let body = loop {
-                    let count = stream.read(&mut part).unwrap();
-                    bytes.extend(&part[..count]);
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let length = head.lines().find_map(|line| {
-                        line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
-                    });
-                    if body.len() >= length.unwrap() {
-                        break body.to_owned();
-                    }
-                };
-                log.lock().unwrap().push(serde_json::from_str(&body).unwrap());
-                let content = &answers[index.min(answers.len() - 1)];
-                let answer =
-                    json!({ "choices": [{ "message": { "role": "assistant", "content": content } }] })
-                        .to_string();
-                write!(
-                    stream,
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
-                    answer.len()
-                )
-                .unwrap();
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn asked(&self) -> Vec<Value> {
-        self.asked.lock().unwrap().clone()
-    }
+/// A chat server that gives these answers one after another.
+fn chatting(answers: &[String]) -> Server {
+    let act =
+        |content: &String| server::answer("200 OK", "Content-Type: application/json\r\n", chat(content));
+    Server::new(answers.iter().map(act).collect())
 }
 
 const SCRIPT: &str = "# The fall\n\nMia climbed the old wall. She was afraid of the dark water below.\n\nThen the sun came out. She jumped!\n";
+
+const KEY: &str = "sk-canary-51d0aa77c2";
 
 fn program(folder: &Path, sets: &[String]) -> Output {
     let script = folder.join("fall.md");
@@ -72,7 +39,8 @@ fn program(folder: &Path, sets: &[String]) -> Output {
         command.args(["--set", set]);
     }
     command.args(["-o", folder.join("fall.mp4").to_str().unwrap()]);
-    command.env("SHORTFORM_CACHE_DIR", folder.join("cache")).env("NO_PROXY", "*").output().unwrap()
+    command.env("CANARY_KEY", KEY).env("SHORTFORM_CACHE_DIR", folder.join("cache"));
+    command.env("NO_PROXY", "*").output().unwrap()
 }
 
 fn asking(server: &Server) -> Vec<String> {
@@ -107,13 +75,13 @@ fn answer(scenes: &[Value]) -> String {
 #[test]
 fn a_model_directs_and_is_not_asked_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::new(vec![answer(&[
+    let server = chatting(&[answer(&[
         scene(1, 2, "a girl on a high wall"),
         scene(3, 4, "a girl leaping into the sea"),
     ])]);
     let output = program(folder.path(), &asking(&server));
     assert!(output.status.success(), "{}", told(&output));
-    let asked = server.asked();
+    let asked = server.bodies();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0]["response_format"]["json_schema"]["strict"], true);
     let question = asked[0]["messages"][1]["content"].as_str().unwrap();
@@ -139,10 +107,10 @@ fn a_faulty_storyboard_is_sent_back_once() {
     let gap = answer(&[scene(1, 1, "a wall"), scene(3, 4, "the sea")]);
     let whole =
         format!("Here it is:\n```json\n{}\n```", answer(&[scene(1, 2, "a wall"), scene(3, 4, "the sea")]));
-    let server = Server::new(vec![gap, whole]);
+    let server = chatting(&[gap, whole]);
     let output = program(folder.path(), &asking(&server));
     assert!(output.status.success(), "{}", told(&output));
-    let asked = server.asked();
+    let asked = server.bodies();
     let again = asked[1]["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap();
     assert!(again.contains("scene 2 begins with sentence 3 instead of 2"), "{again}");
     assert!(!told(&output).contains("the rules direct"), "{}", told(&output));
@@ -165,7 +133,7 @@ fn where_the_model_fails_the_rules_take_over_and_say_so() {
             ];
             program(folder.path(), &sets)
         } else {
-            program(folder.path(), &asking(&Server::new(answers)))
+            program(folder.path(), &asking(&chatting(&answers)))
         };
         assert!(output.status.success(), "{}", told(&output));
         let told = told(&output);
@@ -211,4 +179,61 @@ fn a_reviewed_storyboard_is_taken_word_for_word() {
     std::fs::remove_file(&file).unwrap();
     let output = program(folder.path(), &["scenes.engine=file".to_owned()]);
     assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+}
+
+/// Everything that goes wrong with servers, once: asked again, the model directs; and again and again: the rules
+/// take over, and the server is named.
+#[test]
+fn a_failing_server_is_asked_again_and_then_left() {
+    let board = answer(&[scene(1, 2, "a wall"), scene(3, 4, "the sea")]);
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |server: &Server| {
+        let mut sets = asking(server);
+        sets.retain(|set| !set.contains("retries"));
+        sets.extend(["scenes.llm.retries=1", "scenes.llm.timeout=1s"].map(str::to_owned));
+        let started = Instant::now();
+        let output = program(folder.path(), &sets);
+        assert!(output.status.success(), "{}", told(&output));
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        told(&output)
+    };
+    let good = || server::answer("200 OK", "Content-Type: application/json\r\n", chat(&board));
+    for (name, fault) in [
+        ("busy", busy()),
+        ("broken", broken()),
+        ("truncated", truncated(chat(&board))),
+        ("hanging", hanging()),
+        ("closed", closed()),
+        ("page", page()),
+        ("dripping", dripping()),
+    ] {
+        let server = Server::new(vec![fault.clone(), good()]);
+        let said = ask(&server);
+        assert!(!said.contains("the rules direct"), "{name}: {said}");
+        assert_eq!(server.asked().len(), 2, "{name}");
+        assert!(storyboard(folder.path()).contains("a wall"), "{name}");
+        let server = Server::new(vec![fault]);
+        let said = ask(&server);
+        assert!(said.contains("the rules direct instead of the language model"), "{name}: {said}");
+        assert!(said.contains(&server.url) && server.asked().len() >= 2, "{name}: {said}");
+    }
+    let server = Server::new(vec![huge()]);
+    let said = ask(&server);
+    assert!(said.contains("the rules direct") && said.contains("MiB"), "{said}");
+}
+
+#[test]
+fn no_log_and_no_file_holds_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = answer(&[scene(1, 2, "a wall"), scene(3, 4, "the sea")]);
+    let body = format!(r#"{{"error":{{"message":"key {KEY} has no credit"}}}}"#).into_bytes();
+    for server in [chatting(&[board]), Server::new(vec![server::answer("401 Unauthorized", "", body)])] {
+        let mut sets = asking(&server);
+        sets.push("scenes.llm.key=CANARY_KEY".to_owned());
+        let output = program(folder.path(), &sets);
+        assert!(output.status.success(), "{}", told(&output));
+        assert!(server.asked()[0].contains(&format!("Bearer {KEY}")), "{}", server.asked()[0]);
+        assert!(!told(&output).contains(KEY), "{}", told(&output));
+    }
+    assert!(!server::holds(folder.path(), KEY));
 }

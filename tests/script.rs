@@ -105,7 +105,7 @@ fn directives_act_where_they_stand() {
     assert_eq!(
         beats,
         [
-            ("Hello", None, Pause::Sentence),
+            ("Hello", None, Pause::Exactly(Duration::from_millis(150))),
             ("there", Some("onyx"), pause),
             ("friend.", Some("onyx"), Pause::Sentence),
             ("Bye.", None, Pause::Sentence),

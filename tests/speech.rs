@@ -240,7 +240,7 @@ fn other_languages_get_their_money_and_signs() {
         ("es-ES", "Vale $20 ¿no?", "Vale 20 dólares no?"),
         ("fr-FR", "C'est 5 € !", "C'est 5 euros!"),
         ("it", "50% di €1", "50 per cento di 1 euro"),
-        ("pt-BR", "R$ 50 ou R$50", "R$ 50 ou 50 reais"),
+        ("pt-BR", "R$ 50 ou R$50", "50 reais ou 50 reais"),
         ("hi", "₹500 का 50%।", "500 रुपये का 50 प्रतिशत।"),
         ("ar", "50% من $5", "50 بالمئة من 5 دولار"),
         ("ja", "50%と$5。", "50パーセント と 5ドル。"),

@@ -1,7 +1,7 @@
 //! The forced aligner against voices that know their own times.
 
 use shortform::{
-    speech::{Align, Espeak, SpokenWord, Token, Utterance, Voice, tokens},
+    speech::{Align, Espeak, Piper, SpokenWord, Token, Utterance, Voice, tokens},
     story::{EspeakVoice, Samples, TimingQuality},
 };
 
@@ -69,6 +69,39 @@ fn words_are_found_in_voices_that_the_aligner_does_not_use() {
     }
     let (mean, most) = (mean(&all), percentile(&all, 0.95));
     println!("all: {} edges, mean {mean:.1} ms, 95 % {most:.1} ms", all.len());
+    assert!(mean <= 30.0 && most <= 80.0, "mean {mean:.1} ms, 95 % {most:.1} ms");
+}
+
+/// A Piper network made of pieces of speech (`python/voices/speaking.py`): its alignments are known to the sample.
+#[test]
+fn words_are_found_in_a_piper_voice() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/voices");
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("speaking.onnx");
+    std::fs::copy(fixtures.join("speaking.onnx"), &model).unwrap();
+    let config = std::fs::read_to_string(fixtures.join("speaking.onnx.json")).unwrap();
+    let mut all = Vec::new();
+    for (language, voice, text) in
+        SENTENCES.iter().filter(|(_, voice, _)| ["en-us", "es", "de"].contains(voice))
+    {
+        let config = config.replace("\"voice\": \"en-us\"", &format!("\"voice\": \"{voice}\""));
+        std::fs::write(folder.path().join("speaking.onnx.json"), config).unwrap();
+        for rate in [1.0, 0.8, 1.25] {
+            let tokens = tokens(text, language);
+            let mut piper = Piper::open(&model, None, 0.0, language).unwrap();
+            let known = piper.speak(&Utterance { tokens: &tokens, rate }).unwrap();
+            let found = Align::new(language).unwrap().words(&tokens, &known.samples).unwrap();
+            let errors = errors(&found, &known.words, known.samples.rate);
+            println!(
+                "{language} at {rate}: mean {:.1} ms, 95 % {:.1} ms",
+                mean(&errors),
+                percentile(&errors, 0.95)
+            );
+            all.extend(errors);
+        }
+    }
+    let (mean, most) = (mean(&all), percentile(&all, 0.95));
+    println!("Piper: {} edges, mean {mean:.1} ms, 95 % {most:.1} ms", all.len());
     assert!(mean <= 30.0 && most <= 80.0, "mean {mean:.1} ms, 95 % {most:.1} ms");
 }
 

@@ -1,85 +1,22 @@
 //! Speech servers, played on this machine: what is sent, what comes back, and everything that goes wrong.
 
+mod server;
+
 use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::Path,
     process::Command,
-    sync::{Arc, Mutex},
-    thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use server::{Act, Server, answer, broken, busy, closed, dripping, hanging, huge, page, truncated};
 
 use shortform::{
     service::{Error as ServiceError, Settings},
     speech::{Error, Remote, RemoteVoice, Speech, Utterance, Voice, tokens},
     story::{ServerTimings, SoundFormat},
 };
-
-/// One answer of the server: what it does with the connection.
-type Act = Arc<dyn Fn(&mut TcpStream) + Send + Sync>;
-
-/// A server that gives these answers one after another, the last one again and again.
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    fn new(acts: Vec<Act>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        thread::spawn(move || {
-            for (index, stream) in listener.incoming().enumerate() {
-                let (Ok(mut stream), log) = (stream, log.clone()) else { return };
-                let act = acts[index.min(acts.len() - 1)].clone();
-                thread::spawn(move || {
-                    let request = read(&mut stream);
-                    log.lock().unwrap().push(request);
-                    act(&mut stream);
-                });
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn read(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-        match stream.read(&mut part) {
-            Ok(0) | Err(_) => return text,
-            Ok(count) => bytes.extend(&part[..count]),
-        }
-    }
-}
-
-fn answer(status: &'static str, head: &'static str, body: Vec<u8>) -> Act {
-    Arc::new(move |stream| {
-        let _ = write!(
-            stream,
-            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{head}\r\n",
-            body.len()
-        );
-        let _ = stream.write_all(&body);
-    })
-}
 
 /// What espeak-ng makes of the words, as a WAV file whose header does not know its length, as streams have.
 fn wav() -> Vec<u8> {
@@ -173,22 +110,13 @@ fn captions_of_the_server_are_believed_and_missing_ones_replaced() {
 #[test]
 fn what_passes_is_tried_again() {
     let whole = || answer("200 OK", "Content-Type: audio/wav\r\n", wav());
-    let truncated: Act = Arc::new(|stream| {
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n");
-        let _ = stream.write_all(&wav()[..5_000]);
-    });
-    let hanging: Act = Arc::new(|_| thread::sleep(Duration::from_secs(20)));
-    let closed: Act = Arc::new(|_| {});
-    let html = answer("200 OK", "Content-Type: text/html\r\n", b"<html>Please log in</html>".to_vec());
-    let busy = answer("429 Too Many Requests", "Retry-After: 1\r\n", b"{}".to_vec());
-    let broken = answer("500 Internal Server Error", "", b"oops".to_vec());
     for (name, fault) in [
-        ("truncated", truncated),
-        ("hanging", hanging),
-        ("closed", closed),
-        ("html", html),
-        ("busy", busy),
-        ("broken", broken),
+        ("truncated", truncated(wav())),
+        ("hanging", hanging()),
+        ("closed", closed()),
+        ("html", page()),
+        ("busy", busy()),
+        ("broken", broken()),
     ] {
         let server = Server::new(vec![fault, whole()]);
         let started = Instant::now();
@@ -202,22 +130,9 @@ fn what_passes_is_tried_again() {
 
 #[test]
 fn what_does_not_pass_names_the_address_and_the_remedy() {
-    let drip: Act = Arc::new(|stream| {
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n");
-        for _ in 0..400 {
-            if stream.write_all(b"R").is_err() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    });
-    let huge: Act = Arc::new(|stream| {
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\n\r\n");
-        while stream.write_all(&[0; 65_536]).is_ok() {}
-    });
     let cases: [(&str, Act, &str, usize); 7] = [
-        ("slow", drip, "check that the server runs", 3),
-        ("huge", huge, "more than 1 MiB", 1),
+        ("slow", dripping(), "check that the server runs", 3),
+        ("huge", huge(), "more than 1 MiB", 1),
         (
             "key",
             answer("401 Unauthorized", "", br#"{"error":{"message":"no key"}}"#.to_vec()),
@@ -267,7 +182,7 @@ fn keys_stay_secret_and_networks_forbidden() {
 /// The user's wish to stop ends a request that hangs.
 #[test]
 fn stopping_does_not_wait_for_the_server() {
-    let server = Server::new(vec![Arc::new(|_| thread::sleep(Duration::from_secs(20)))]);
+    let server = Server::new(vec![hanging()]);
     let started = Instant::now();
     let stop = Settings {
         timeout: Duration::from_secs(15),
@@ -300,16 +215,6 @@ fn program(folder: &Path, server: &str, more: &[&str]) -> std::process::Output {
         .unwrap()
 }
 
-fn holds_key(folder: &Path) -> bool {
-    std::fs::read_dir(folder).unwrap().flatten().any(|entry| {
-        let path = entry.path();
-        if path.is_dir() {
-            return holds_key(&path);
-        }
-        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes()))
-    })
-}
-
 #[test]
 fn a_second_run_costs_nothing_and_no_file_holds_the_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -338,7 +243,7 @@ fn a_second_run_costs_nothing_and_no_file_holds_the_key() {
     for output in [&first, &again, &refused] {
         assert!(!told(output).contains(KEY));
     }
-    assert!(!holds_key(folder.path()));
+    assert!(!server::holds(folder.path(), KEY));
 
     let dear = program(
         folder.path(),

@@ -1,7 +1,7 @@
 """Writes tests/fixtures/voices: self-made voices, and what piper-tts and kokoro-onnx make of them.
 
 Both packages read with the espeak-ng installed on this machine instead of the one they bring, because other
-versions of espeak-ng read some words otherwise (284 of the 500 sentences).
+versions of espeak-ng read some words otherwise (more than half of the sentences).
 
     python python/voices/reference.py
 """
@@ -47,7 +47,7 @@ def installed(bridge):
 
 
 def digest(ids) -> str:
-    return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()[:16]
+    return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()[:12]
 
 
 def thin(audio) -> list[float]:
@@ -74,8 +74,8 @@ def main() -> None:
         voice.config.espeak_voice = language
         parts = voice.phonemize(text)
         ids = [voice.phonemes_to_ids(part) for part in parts]
-        rows.append([language, text, ["".join(part) for part in parts], digest([i for part in ids for i in part])])
-        if index % 50 == 0:
+        rows.append([language, text, digest([i for part in ids for i in part])])
+        if index % 250 == 0:
             chunks = list(voice.synthesize(text, quiet, include_alignments=True))
             audio = np.concatenate([chunk.audio_float_array for chunk in chunks])
             spans = [[a.phoneme, int(a.num_samples)] for chunk in chunks for a in chunk.phoneme_alignments]
@@ -91,17 +91,18 @@ def main() -> None:
     for row in rows:
         phonemes = kokoro.tokenizer.phonemize(row[1], {"fr": "fr-fr"}.get(row[0], row[0]))
         phonemes = " ".join(phonemes.split())
-        row += [phonemes, digest(kokoro.tokenizer.tokenize(phonemes))]
+        row.append(digest(kokoro.tokenizer.tokenize(phonemes)))
     toned = []
-    for row in rows[::50]:
+    for row in rows[::250]:
         options = {"voice": "af_toy", "lang": {"fr": "fr-fr"}.get(row[0], row[0]), "trim": False, "sentence_pause": 0.0, "clause_pause": 0.0}
         audio, _, timings = kokoro.create_timed(row[1], **options)
         spans = [[t.phoneme, round(t.start * 24000), round(t.end * 24000)] for t in timings]
         toned.append({"voice": row[0], "text": row[1], "samples": len(audio), "thin": thin(audio), "spans": spans})
 
-    with open(OUT / "phonemes.jsonl", "w", encoding="utf-8") as file:
+    # espeak-ng voice, text, digest of Piper's ids, digest of Kokoro's tokens.
+    with open(OUT / "phonemes.tsv", "w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write("\t".join(row) + "\n")
     with open(OUT / "spoken.json", "w", encoding="utf-8") as file:
         json.dump({"piper": spoken, "kokoro": toned}, file, ensure_ascii=False, separators=(",", ":"))
 

@@ -13,6 +13,7 @@ mod limiter;
 mod loudness;
 mod mix;
 mod music;
+mod prosody;
 mod resample;
 mod wav;
 
@@ -26,5 +27,6 @@ pub use limiter::limit;
 pub use loudness::{Leveled, Measurement, Method, level, measure};
 pub use mix::{Track, gain, mix};
 pub use music::{bed, bed_beats};
+pub use prosody::{Change, Moved, reshape};
 pub use resample::resample;
 pub use wav::{SampleFormat, decode_wav, encode_wav};

@@ -91,13 +91,15 @@ const WEAK: f64 = 0.2;
 /// What a word weighs beside the one that it is near to.
 const NEAR: f64 = 0.7;
 
-const DICTIONARIES: [(&str, &str, &str); 7] = [
+const DICTIONARIES: [(&str, &str, &str); 9] = [
     ("ar", "words/ar.yaml", include_str!("../../assets/words/ar.yaml")),
     ("de", "words/de.yaml", include_str!("../../assets/words/de.yaml")),
     ("es", "words/es.yaml", include_str!("../../assets/words/es.yaml")),
     ("fr", "words/fr.yaml", include_str!("../../assets/words/fr.yaml")),
     ("hi", "words/hi.yaml", include_str!("../../assets/words/hi.yaml")),
+    ("it", "words/it.yaml", include_str!("../../assets/words/it.yaml")),
     ("ja", "words/ja.yaml", include_str!("../../assets/words/ja.yaml")),
+    ("pt", "words/pt.yaml", include_str!("../../assets/words/pt.yaml")),
     ("zh", "words/zh.yaml", include_str!("../../assets/words/zh.yaml")),
 ];
 
@@ -178,7 +180,7 @@ mod tests {
         let longest = lexicon.leads.keys().map(|phrase| phrase.split(' ').count()).max().unwrap();
         assert!(longest <= LONGEST_PHRASE, "a phrase of {longest} words would never be found");
         for (language, dictionary) in &lexicon.dictionaries {
-            assert!(dictionary.words.len() > 100, "{language}");
+            assert!(dictionary.words.len() > 200, "{language}");
             for (word, english) in &dictionary.words {
                 assert!(
                     lexicon.leads(&forms(english)).is_some(),

@@ -1,5 +1,8 @@
 //! What a text is about, as far as it can be drawn.
 
+use icu_segmenter::{WordSegmenter, options::WordBreakInvariantOptions};
+use std::ops::Range;
+
 use super::{
     lexicon::{Dictionary, English, Kind, LONGEST_PHRASE, Lead, Lexicon, primary},
     words::{DIVIDER, forms, tokens},
@@ -117,35 +120,32 @@ fn is_head(tokens: &[String], from: usize, to: usize, english: &English) -> bool
 }
 
 /// The English words for those of `text` that the dictionary holds, in order.
+///
+/// Words are divided by Unicode's rules, and by dictionaries where they are written without spaces: 上海 is no sea.
 fn glosses<'a>(text: &str, dictionary: &'a Dictionary) -> Vec<&'a str> {
     let lower = text.to_lowercase();
+    let breaks: Vec<usize> =
+        WordSegmenter::new_auto(WordBreakInvariantOptions::default()).segment_str(&lower).collect();
+    let words: Vec<Range<usize>> = breaks
+        .windows(2)
+        .map(|pair| pair[0]..pair[1])
+        .filter(|word| lower[word.clone()].contains(char::is_alphanumeric))
+        .collect();
     let mut found = Vec::new();
-    let mut rest = lower.as_str();
-    let mut at_start = true;
-    while let Some(first) = rest.chars().next() {
-        let spaced = !is_han_or_kana(first);
-        // Where words are not spaced, any place may begin one: the longest that fits is taken.
-        let hit = (at_start || !spaced)
-            .then(|| {
-                let fits =
-                    |word: &&String| rest.starts_with(word.as_str()) && (!spaced || ends_well(rest, word));
-                dictionary.words.keys().filter(fits).max_by_key(|word| word.len())
-            })
-            .flatten();
-        let step = match hit {
-            Some(word) => {
-                found.push(dictionary.words[word].as_str());
-                word.len()
-            }
-            None if spaced && at_start => {
-                let length = word_length(rest);
-                found.extend(compound(&rest[..length], dictionary));
-                length.max(first.len_utf8())
-            }
-            None => first.len_utf8(),
+    let mut at = 0;
+    while at < words.len() {
+        let longest = LONGEST_PHRASE.min(words.len() - at);
+        let phrase = |count: usize| {
+            let phrase = &lower[words[at].start..words[at + count - 1].end];
+            dictionary.words.get(phrase).map(|english| (count, english.as_str()))
         };
-        at_start = rest[..step].chars().next_back().is_some_and(|c| !is_word(c));
-        rest = &rest[step..];
+        let hit = (1..=longest).rev().find_map(phrase);
+        let (count, english) = match hit {
+            Some((count, english)) => (count, Some(english)),
+            None => (1, inflected(&lower[words[at].clone()], dictionary)),
+        };
+        found.extend(english);
+        at += count;
     }
     found
 }
@@ -154,34 +154,22 @@ fn is_han_or_kana(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}')
 }
 
-/// Letters, digits, and the vowel signs that Hindi and Arabic hang on them.
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric()
-        || matches!(c, '\u{0300}'..='\u{036f}' | '\u{0610}'..='\u{065f}' | '\u{0900}'..='\u{097f}' | '\u{200c}' | '\u{200d}')
-}
-
-fn word_length(rest: &str) -> usize {
-    rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-}
-
-/// Whether the word is over where `word` ends, up to an ending of three letters.
-fn ends_well(rest: &str, word: &str) -> bool {
-    let ending = rest[word.len()..].chars().take_while(|c| is_word(*c)).count();
-    ending == 0 || (ending <= 3 && word.chars().count() >= 4)
-}
-
-/// `winternacht` ends with `nacht`; `البحر` is `بحر` with its article.
-fn compound<'a>(word: &str, dictionary: &'a Dictionary) -> Option<&'a str> {
-    const ARABIC_PREFIXES: [&str; 8] = ["وال", "بال", "كال", "فال", "ال", "لل", "و", "ب"];
-    let bare = ARABIC_PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
-    let known = bare.and_then(|bare| dictionary.words.get(bare));
-    let fits = |known: &&String| known.chars().count() >= 4 && word.ends_with(known.as_str());
-    known
-        .or_else(|| {
-            let tail = dictionary.words.keys().filter(fits).max_by_key(|known| known.len())?;
-            dictionary.words.get(tail)
-        })
-        .map(String::as_str)
+/// The entry that a word is a form of: `winternacht` ends with `nacht`, `leuchtturms` begins with `leuchtturm`,
+/// `البحر` is `بحر` with its article, 灯台守 begins with 灯台.
+fn inflected<'a>(word: &str, dictionary: &'a Dictionary) -> Option<&'a str> {
+    const ARABIC_PREFIXES: [&str; 9] = ["وال", "بال", "كال", "فال", "ال", "لل", "و", "ب", "ل"];
+    let bare = ARABIC_PREFIXES.iter().filter_map(|prefix| word.strip_prefix(prefix));
+    if let Some(known) = bare.filter_map(|bare| dictionary.words.get(bare)).next() {
+        return Some(known);
+    }
+    let unspaced = word.contains(is_han_or_kana);
+    // A single character is part of many words that mean something else.
+    let least = if unspaced { 2 } else { 4 };
+    let letters = |text: &str| text.chars().count();
+    let begins = |known: &str| word.starts_with(known) && (unspaced || letters(word) - letters(known) <= 3);
+    let fits = |known: &&String| letters(known) >= least && (begins(known) || word.ends_with(known.as_str()));
+    let known = dictionary.words.keys().filter(fits).max_by_key(|known| known.len())?;
+    dictionary.words.get(known).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -76,6 +76,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// What an element of SSML asks for cannot be said.
+    #[error("{reason}")]
+    Saying {
+        /// The script's line on which the element begins, from 1.
+        line: u32,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A server failed.
     #[error(transparent)]
     Service(#[from] crate::service::Error),

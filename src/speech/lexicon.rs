@@ -102,21 +102,29 @@ impl Lexicon {
                 continue;
             };
             let last = at + words.len() - 1;
-            let mark = tokens[last].spoken[tokens[last].words().len()..].to_owned();
-            // The words of an entry divide what is said instead among themselves.
-            let parts: Vec<&str> = said.split_whitespace().collect();
-            let share = |index: usize| index * parts.len() / words.len();
-            for index in 0..words.len() {
-                let (from, to) = if parts.len() < words.len() {
-                    (if index == 0 { 0 } else { parts.len() }, parts.len())
-                } else {
-                    (share(index), share(index + 1))
-                };
-                tokens[at + index].spoken = parts[from..to].join(" ");
-            }
-            tokens[last].spoken.push_str(&mark);
+            say_instead(&mut tokens[at..=last], said);
             at = last + 1;
         }
+    }
+}
+
+/// Has `said` spoken instead of what these words are; they divide it among themselves, and the mark behind the
+/// last one stays.
+pub(super) fn say_instead(tokens: &mut [Token], said: &str) {
+    let (count, Some(last)) = (tokens.len(), tokens.last()) else { return };
+    let mark = last.spoken[last.words().len()..].to_owned();
+    let parts: Vec<&str> = said.split_whitespace().collect();
+    let share = |index: usize| index * parts.len() / count;
+    for (index, token) in tokens.iter_mut().enumerate() {
+        let (from, to) = if parts.len() < count {
+            (if index == 0 { 0 } else { parts.len() }, parts.len())
+        } else {
+            (share(index), share(index + 1))
+        };
+        token.spoken = parts[from..to].join(" ");
+    }
+    if let Some(last) = tokens.last_mut() {
+        last.spoken.push_str(&mark);
     }
 }
 
@@ -137,12 +145,13 @@ fn matches(words: &[String], tokens: &[Token]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{spoken_tokens, tokens};
+    use super::super::{Reading, spoken_tokens, tokens};
     use super::*;
 
     fn spoken(lexicon: &str, text: &str) -> Vec<String> {
         let lexicon = Lexicon::parse(lexicon).unwrap();
-        spoken_tokens(text, "en-US", &lexicon).into_iter().map(|token| token.spoken).collect()
+        let reading = Reading { language: "en-US", lexicon: &lexicon, emoji: false };
+        spoken_tokens(text, &reading).into_iter().map(|token| token.spoken).collect()
     }
 
     #[test]

@@ -38,6 +38,15 @@ pub(super) fn plain(tokens: &[Token]) -> String {
     text
 }
 
+/// The tokens for an engine that reads letters alone: a word whose sounds are given in IPA as it is written.
+pub(super) fn readable(tokens: &[Token]) -> Vec<Token> {
+    let token = |token: &Token| match token.spoken.contains("[[") {
+        true => Token { spoken: token.text.clone(), ..token.clone() },
+        false => token.clone(),
+    };
+    tokens.iter().map(token).collect()
+}
+
 /// The sentences of an utterance as sounds, decomposed (NFD), read by espeak-ng's `voice`.
 pub(super) fn sentences(tokens: &[Token], voice: &str) -> Result<Vec<Vec<Phoneme>>, Error> {
     let mut reader = Reader::open(voice)?;

@@ -16,6 +16,8 @@ pub(super) struct Piece {
     pub(super) text: String,
     /// Whether white space separates it from the piece before.
     pub(super) space_before: bool,
+    /// Where it stands in the text.
+    pub(super) range: Range<usize>,
 }
 
 /// Divides `text` into words; nothing but white space is lost.
@@ -27,8 +29,8 @@ pub(super) fn words(text: &str) -> Vec<Piece> {
         .map(|range| {
             let space_before = end != range.start && end != 0;
             end = range.end;
-            let text = text[range].split_whitespace().collect::<Vec<_>>().join(" ");
-            Piece { text, space_before }
+            let text = text[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+            Piece { text, space_before, range }
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! The words of a text, each as shown and as spoken.
 
+use std::ops::Range;
+
 use super::{Lexicon, normalize, segment};
 
 /// One word of a text: what captions show of it, and what is heard.
@@ -21,23 +23,41 @@ impl Token {
     }
 }
 
-/// Splits `text` into words and normalizes them by the rules of `language` (BCP 47).
+/// How a text is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The language (BCP 47).
+    pub language: &'a str,
+    /// How the user wants words pronounced.
+    pub lexicon: &'a Lexicon,
+    /// Whether emoji are spoken, by their names.
+    pub emoji: bool,
+}
+
+/// Splits `text` into words and normalizes them by the rules of `language` (BCP 47); emoji are silent.
 ///
 /// Joining the tokens' `text`, with a space where `space_before` says so, gives
 /// the text again except for the kind and amount of its white space.
 pub fn tokens(text: &str, language: &str) -> Vec<Token> {
-    let pieces = segment::words(text);
-    let spoken = normalize::speakable(&pieces, language);
-    pieces
-        .into_iter()
-        .zip(spoken)
-        .map(|(piece, spoken)| Token { text: piece.text, spoken, space_before: piece.space_before })
-        .collect()
+    placed_tokens(text, &Reading { language, lexicon: &Lexicon::default(), emoji: false }).0
 }
 
-/// [`tokens`], spoken as the user's own `lexicon` says where it has their words.
-pub fn spoken_tokens(text: &str, language: &str, lexicon: &Lexicon) -> Vec<Token> {
-    let mut tokens = tokens(text, language);
-    lexicon.apply(&mut tokens);
-    tokens
+/// [`tokens`], spoken as the user's own lexicon says where it has their words.
+pub fn spoken_tokens(text: &str, reading: &Reading<'_>) -> Vec<Token> {
+    placed_tokens(text, reading).0
+}
+
+/// The tokens, and the bytes of `text` that each stands for.
+pub(super) fn placed_tokens(text: &str, reading: &Reading<'_>) -> (Vec<Token>, Vec<Range<usize>>) {
+    let pieces = segment::words(text);
+    let spoken = normalize::speakable(&pieces, reading.language, reading.emoji);
+    let places = pieces.iter().map(|piece| piece.range.clone()).collect();
+    let token = |(piece, spoken): (segment::Piece, String)| Token {
+        text: piece.text,
+        spoken,
+        space_before: piece.space_before,
+    };
+    let mut tokens: Vec<Token> = pieces.into_iter().zip(spoken).map(token).collect();
+    reading.lexicon.apply(&mut tokens);
+    (tokens, places)
 }

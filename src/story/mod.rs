@@ -32,7 +32,7 @@ pub use rng::Rng;
 pub use samples::Samples;
 pub use scene::{Likeness, Scene, Still};
 pub use scheduler::SchedulerKind;
-pub use script::{Beat, FrontMatter, Pause, Script, ScriptError};
+pub use script::{Beat, DateOrder, FrontMatter, How, Kind, Pause, Prosody, Saying, Script, ScriptError};
 pub use seed::Seed;
 pub use style::{Grade, Style};
 pub use time::{SAMPLE_RATE, Span, Time};

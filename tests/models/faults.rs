@@ -226,6 +226,31 @@ fn a_server_that_says_nothing_is_left() {
     }
 }
 
+/// A timeout that begins anew with each byte would never be met.
+#[test]
+fn a_server_that_drips_is_left() {
+    for path in ["/revision/", "/tree/", "name=unet/weights.pb"] {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = Hub::failing(content(), at(path, 1, Fault::Drip));
+        let before = Instant::now();
+        let settings = Settings { timeout: Duration::from_millis(400), ..hub.settings() };
+        let (pulled, said) = pull(folder.path(), settings);
+        pulled.unwrap();
+        assert_installed(folder.path());
+        let told =
+            |event: &Event| matches!(event, Event::Retried { reason, .. } if reason.contains("stalls"));
+        assert!(said.iter().any(told), "{path}: {said:?}");
+        assert!(before.elapsed() < Duration::from_secs(10), "{path}");
+    }
+    // For ever: it is given up, and what had come is kept.
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::failing(content(), at("name=unet/weights.pb", 99, Fault::Drip));
+    let settings = Settings { timeout: Duration::from_millis(300), retries: 2, ..hub.settings() };
+    let error = pull(folder.path(), settings).0.unwrap_err();
+    assert!(matches!(error, Error::Hub(HubError::Unreachable { attempts: 3, .. })), "{error}");
+    assert!(error.to_string().contains("stalls"), "{error}");
+}
+
 #[test]
 fn nobody_at_home_is_told_after_a_few_attempts() {
     let folder = tempfile::tempdir().unwrap();

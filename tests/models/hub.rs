@@ -67,6 +67,8 @@ pub(crate) enum Fault {
     Flipped,
     /// It is shorter than listed, and says so.
     Shorter,
+    /// A byte now and then, without end.
+    Drip,
     /// To another place.
     Redirect(String),
 }
@@ -144,6 +146,7 @@ fn answer(mut stream: TcpStream, content: &Content, faults: &Faults, log: &Mutex
     };
     let send = match fault {
         Some(Fault::Cut(bytes) | Fault::Stall(bytes)) => bytes.min(reply.body.len()),
+        Some(Fault::Drip) => 0,
         _ => reply.body.len(),
     };
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", reply.status);
@@ -153,6 +156,14 @@ fn answer(mut stream: TcpStream, content: &Content, faults: &Faults, log: &Mutex
     let _ = stream.write_all(b"\r\n");
     let _ = stream.write_all(&reply.body[..send]);
     let _ = stream.flush();
+    if let Some(Fault::Drip) = fault {
+        for byte in &reply.body {
+            if stream.write_all(&[*byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
     if let Some(Fault::Stall(_)) = fault {
         thread::sleep(Duration::from_secs(60));
     }

@@ -15,6 +15,7 @@ use crate::service::{told, wish};
 use super::{
     super::progress::Watch,
     HubError, Listed, Repository, Revision, Settings,
+    pace::Pace,
     repository::{Entry, Info},
     retry::{Fault, passes, retry},
 };
@@ -158,16 +159,29 @@ impl Hub {
         retry(&self.settings, &shown(url), watch, |_| {
             let response = self.get(url, HeaderMap::new(), repository, what, &[])?;
             let headers = response.headers().clone();
-            let mut bytes = Vec::new();
-            response
-                .take(LONGEST_ANSWER)
-                .read_to_end(&mut bytes)
-                .map_err(|error| Fault::passing(format!("the answer breaks off: {}", told(&error))))?;
+            let bytes = self.read(response.take(LONGEST_ANSWER))?;
             let value = serde_json::from_slice(&bytes).map_err(|error| {
                 Fault::Final(HubError::Answer { url: shown(url), reason: error.to_string() })
             })?;
             Ok((value, headers))
         })
+    }
+
+    /// Reads a small answer; one that drips in is left.
+    fn read(&self, mut answer: impl Read) -> Result<Vec<u8>, Fault> {
+        let mut pace = Pace::new(self.settings.timeout);
+        let mut bytes = Vec::new();
+        let mut part = vec![0; 1 << 16];
+        loop {
+            match answer.read(&mut part) {
+                Ok(0) => return Ok(bytes),
+                Ok(count) => bytes.extend_from_slice(&part[..count]),
+                Err(error) => return Err(Fault::passing(format!("the answer breaks off: {}", told(&error)))),
+            }
+            if let Some(slow) = pace.stalls(bytes.len() as u64) {
+                return Err(Fault::passing(slow));
+            }
+        }
     }
 
     /// The token as a header, which is shown nowhere; it goes over no unprotected line.

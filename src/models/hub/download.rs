@@ -21,6 +21,7 @@ use super::{
     },
     Hub, HubError, Listed, Repository,
     client::shown,
+    pace::Pace,
     retry::{Fault, retry},
 };
 
@@ -154,6 +155,7 @@ impl Hub {
         std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(from)).map_err(failed)?;
         let mut have = from;
         let mut buffer = vec![0; 1 << 17];
+        let mut pace = Pace::new(self.settings.timeout);
         loop {
             let read = match response.read(&mut buffer) {
                 Ok(0) => break,
@@ -176,6 +178,10 @@ impl Hub {
                 }));
             }
             count.say(&listed.path, have, watch)?;
+            if let Some(reason) = pace.stalls(have - from).filter(|_| have < listed.size) {
+                // What drips advances nothing: else it would be tried again without end.
+                return Err(Fault::passing(reason));
+            }
         }
         if have < listed.size {
             let reason = format!("only {have} of {} bytes came", listed.size);

@@ -6,6 +6,7 @@
 mod client;
 mod download;
 mod error;
+mod pace;
 mod repository;
 mod retry;
 mod settings;

@@ -20,7 +20,7 @@ pub use delivery::Delivery;
 pub use extras::{Card, ProgressBar, Watermark};
 pub use images::{ImageSize, Images};
 pub use memory::{Budget, Memory};
-pub use narration::{Narration, Remote, VoiceEngine};
+pub use narration::{Emoji, Narration, Remote, VoiceEngine};
 pub use refine::Refine;
 pub use scenes::{Character, DirectorEngine, Llm, Scenes};
 pub use server::Server;

@@ -28,6 +28,16 @@ pub enum VoiceEngine {
     Recording,
 }
 
+/// What becomes of emoji in what is spoken; captions show them either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Emoji {
+    /// They are silent.
+    Skip,
+    /// Their names are spoken.
+    Speak,
+}
+
 /// The speech server, for when it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Remote {
@@ -77,6 +87,8 @@ pub struct Narration {
     pub recording: Option<PathBuf>,
     /// How words are pronounced: a file; none is `lexicon.yaml` beside the script, if there is one.
     pub lexicon: Option<PathBuf>,
+    /// Whether emoji are spoken.
+    pub emoji: Emoji,
     /// The speech server.
     pub remote: Remote,
     /// The language of the script, as BCP 47.
@@ -103,6 +115,7 @@ impl Narration {
         let path = || name("the path of a file").map(|path| Some(PathBuf::from(path))).or_auto(None);
         let recording = fields.get("recording", &path());
         let lexicon = fields.get("lexicon", &path());
+        let emoji = fields.get("emoji", &variant::<Emoji>());
         let remote = fields.group("remote", Remote::read);
         let language = fields.get("language", &name("a language as `en-US`").map(Some).or_auto(None));
         let rate = fields.get("rate", &number(0.5..=2.0));
@@ -122,6 +135,7 @@ impl Narration {
             variation: variation? as f32,
             recording: recording?,
             lexicon: lexicon?,
+            emoji: emoji?,
             remote: remote?,
             language: language?.unwrap_or_else(|| voice.language.clone()),
             voice,

@@ -108,6 +108,11 @@ impl PiperConfig {
         espeak.map(|espeak| espeak.voice.as_str())
     }
 
+    /// Whether it reads sounds, and not letters.
+    pub fn reads_sounds(&self) -> bool {
+        self.reader().is_some()
+    }
+
     pub(super) fn inference(&self) -> Inference {
         self.inference
     }

@@ -9,7 +9,7 @@ use super::{
     super::{
         Error, Speech, SpokenWord, Token, Utterance, Voice,
         onnx::Network,
-        phonemes::{Phoneme, plain, sentences, symbols_of},
+        phonemes::{Phoneme, plain, readable, sentences, symbols_of},
         timing::{Align, words_of},
     },
     PiperConfig,
@@ -109,6 +109,7 @@ impl Piper {
 /// What a voice that was taught letters reads.
 fn letters(tokens: &[Token]) -> Vec<Phoneme> {
     let mut letters = Vec::new();
+    let tokens = readable(tokens);
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !token.spoken.is_empty()) {
         if token.space_before && !letters.is_empty() {
             letters.push(Phoneme { symbol: ' ', token: index });

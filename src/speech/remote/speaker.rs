@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{Error, Speech, Token, Utterance, Voice, phonemes::plain, timing::Align},
+    super::{
+        Error, Speech, Token, Utterance, Voice,
+        phonemes::{plain, readable},
+        timing::Align,
+    },
     captions::{Captioned, bytes_of, words},
     wav,
 };
@@ -93,15 +97,6 @@ impl Remote {
     }
 }
 
-/// What a server can read: a word whose pronunciation is given in IPA as it is written.
-fn readable(tokens: &[Token]) -> String {
-    let token = |token: &Token| match token.spoken.contains("[[") {
-        true => Token { spoken: token.text.clone(), ..token.clone() },
-        false => token.clone(),
-    };
-    plain(&tokens.iter().map(token).collect::<Vec<_>>())
-}
-
 impl Voice for Remote {
     fn identity(&self) -> String {
         let RemoteVoice { model, voice, .. } = &self.voice;
@@ -109,7 +104,7 @@ impl Voice for Remote {
     }
 
     fn speak(&mut self, utterance: &Utterance<'_>) -> Result<Speech, Error> {
-        let text = readable(utterance.tokens);
+        let text = plain(&readable(utterance.tokens));
         if text.chars().count() > LONGEST_INPUT {
             let reason = format!("it has more than {LONGEST_INPUT} characters; divide the sentence");
             return Err(Error::Synthesis { engine: "the server", text, reason });

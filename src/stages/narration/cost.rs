@@ -17,7 +17,7 @@ pub(super) fn check(settings: &Settings, cues: &[Cue<'_>], ctx: &mut Context<'_>
     let mut characters = 0;
     for cue in cues.iter().filter(|cue| matches!(cue.source, Source::Remote { .. })) {
         if ctx.store.lookup::<Recording>(&cue.key)?.is_none() {
-            characters += cue.tokens.iter().map(|token| token.spoken.chars().count() + 1).sum::<usize>();
+            characters += cue.said.tokens.iter().map(|token| token.spoken.chars().count() + 1).sum::<usize>();
         }
     }
     if characters == 0 {

@@ -8,8 +8,8 @@ use super::{
     source::Source,
 };
 use crate::{
-    pipeline::Narration as Settings,
-    speech::{Lexicon, Token, spoken_tokens},
+    pipeline::{Emoji, Narration as Settings},
+    speech::{Error as SpeechError, Lexicon, Reading, Said, said},
     store::{Key, KeyBuilder},
     story::{Beat, Script, VoicePreset},
 };
@@ -20,7 +20,7 @@ pub(super) struct Cue<'a> {
     pub(super) preset: &'a VoicePreset,
     pub(super) language: &'a str,
     pub(super) source: Source,
-    pub(super) tokens: Vec<Token>,
+    pub(super) said: Said,
     /// Where its recording lies.
     pub(super) key: Key,
 }
@@ -52,13 +52,34 @@ pub(super) fn cues<'a>(
             None => Source::of(preset, settings, &format!("line {}", beat.line), ctx)?,
         };
         sources.insert(&preset.name, source.clone());
-        let tokens = spoken_tokens(&beat.text, language, &lexicon);
-        let spoken: Vec<(&str, bool)> = tokens.iter().map(|t| (t.spoken.as_str(), t.space_before)).collect();
-        let key = KeyBuilder::new("narration", VERSION).field("rate", &settings.rate).field("words", &spoken);
+        let said = read(beat, language, &lexicon, settings)?;
+        let spoken: Vec<(&str, bool)> =
+            said.tokens.iter().map(|t| (t.spoken.as_str(), t.space_before)).collect();
+        let key = KeyBuilder::new("narration", VERSION)
+            .field("rate", &settings.rate)
+            .field("words", &spoken)
+            .field("prosody", &said.prosody);
         let key = source.describe(key, preset, settings, language).finish()?;
-        Ok(Cue { beat, preset, language, source, tokens, key })
+        Ok(Cue { beat, preset, language, source, said, key })
     };
     script.beats.iter().map(cue).collect()
+}
+
+/// A beat as it is to be said.
+pub(super) fn read(
+    beat: &Beat,
+    language: &str,
+    lexicon: &Lexicon,
+    settings: &Settings,
+) -> Result<Said, Error> {
+    let emoji = settings.emoji == Emoji::Speak;
+    said(beat, &Reading { language, lexicon, emoji }).map_err(|error| {
+        let line = match &error {
+            SpeechError::Saying { line, .. } => *line,
+            _ => beat.line,
+        };
+        Error::new(Kind::Invalid, format!("line {line}"), error)
+    })
 }
 
 /// The user's own pronunciations.

@@ -6,6 +6,7 @@
 
 mod cost;
 mod cue;
+mod notes;
 mod own;
 mod recording;
 mod source;

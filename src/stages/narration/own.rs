@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use super::{
     super::{Cached, Context, Error, Kind},
     VERSION,
-    cue::lexicon,
+    cue::{lexicon, read},
+    notes,
     recording::failed,
     stage::Spoken,
     track::master,
 };
 use crate::{
-    audio::{self, fade, high_pass, resample, trim, voiced},
+    audio::{self, Change, fade, high_pass, measure, resample, reshape, trim, voiced},
     digest::Digest,
     pipeline::{Narration as Settings, Pipeline},
-    speech::{Align, SpokenWord, Token, spoken_tokens},
+    speech::{Align, SpokenWord, Token},
     store::{Key, KeyBuilder},
     story::{Narration, SAMPLE_RATE, Samples, Script, Span, SpokenBeat, Time, WordTiming},
 };
@@ -38,6 +39,7 @@ pub(super) fn run(pipeline: &Pipeline, script: &Script, ctx: &mut Context<'_>) -
         Ok::<_, Error>((spoken, vec![sound]))
     })?;
     ctx.step(origin == crate::store::Origin::Hit);
+    notes::of_recording(script, ctx);
     ctx.note(format!(
         "{} is the narration; its words were found in it, so read the captions through once",
         path.display()
@@ -64,7 +66,8 @@ fn path(settings: &Settings) -> Result<&PathBuf, Error> {
 /// The tokens of each beat.
 fn tokens(settings: &Settings, script: &Script) -> Result<Vec<Vec<Token>>, Error> {
     let lexicon = lexicon(settings)?;
-    Ok(script.beats.iter().map(|beat| spoken_tokens(&beat.text, &settings.language, &lexicon)).collect())
+    let tokens = |beat| Ok(read(beat, &settings.language, &lexicon, settings)?.tokens);
+    script.beats.iter().map(tokens).collect()
 }
 
 fn key(pipeline: &Pipeline, path: &Path, tokens: &[Vec<Token>]) -> Result<Key, Error> {
@@ -108,6 +111,7 @@ fn make(
     let all: Vec<Token> = beats.concat();
     let aligner = Align::new(&settings.language).map_err(|error| failed(error, String::new()))?;
     let found = aligner.words(&all, &samples).map_err(|error| failed(error, String::new()))?;
+    even_out(&mut samples, beats, &found)?;
     ctx.cancel.check()?;
     if let Some(channel) = samples.channels.first_mut() {
         channel.splice(0..0, std::iter::repeat_n(0.0, lead));
@@ -121,6 +125,40 @@ fn make(
         duration: Time(length as u64),
     };
     Ok(Spoken { narration, sound, leveled })
+}
+
+/// How much louder or softer a sentence of a recording is made at most: beyond that, it was meant so.
+const MOST_DB: f64 = 6.0;
+
+/// Brings the sentences of a recording nearer to one loudness, from pause to pause; no sample moves.
+fn even_out(samples: &mut Samples, beats: &[Vec<Token>], found: &[SpokenWord]) -> Result<(), Error> {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    let mut first = 0;
+    for tokens in beats {
+        let own = || found.iter().filter(|word| (first..first + tokens.len()).contains(&word.token));
+        if let (Some(from), Some(to)) = (own().map(|word| word.start).min(), own().map(|word| word.end).max())
+        {
+            spans.push((from, to));
+        }
+        first += tokens.len();
+    }
+    let loudness = |range: std::ops::Range<usize>| match measure(&trim(samples, range)) {
+        Ok(measured) => Ok(Some(measured.integrated_lufs)),
+        Err(audio::Error::Silent) => Ok(None),
+        Err(error) => Err(Error::new(Kind::Failed, "", error)),
+    };
+    let Some(whole) = loudness(0..samples.len())? else { return Ok(()) };
+    let mut changes = Vec::new();
+    for (index, (from, to)) in spans.iter().enumerate() {
+        let Some(own) = loudness(*from..*to)? else { continue };
+        // The loudness changes in the middle of the pause.
+        let start = if index == 0 { 0 } else { usize::midpoint(spans[index - 1].1, *from) };
+        let end = spans.get(index + 1).map_or(samples.len(), |next| usize::midpoint(*to, next.0));
+        let gain = 10f64.powf((whole - own).clamp(-MOST_DB, MOST_DB) / 20.0);
+        changes.push(Change { range: start..end, rate: 1.0, pitch: 1.0, gain });
+    }
+    *samples = reshape(samples, &changes).0;
+    Ok(())
 }
 
 /// The beats with their words; each lasts until the next one begins.

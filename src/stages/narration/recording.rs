@@ -1,6 +1,6 @@
 //! One beat spoken, cleaned, and at the common rate and loudness.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,19 +10,24 @@ use super::{
     source::Source,
 };
 use crate::{
-    audio::{self, SampleFormat, encode_wav, fade, gain, high_pass, measure, resample, trim, voiced},
+    audio::{
+        self, Change, SampleFormat, encode_wav, fade, high_pass, level, resample, reshape, trim, voiced,
+    },
     digest::Digest,
     pipeline::Narration as Settings,
     service,
     speech::{
-        self, Draft, Espeak, Kokoro, Piper, Remote, RemoteVoice, SpokenWord, Utterance, Voice,
+        self, Draft, Espeak, Kokoro, Piper, Remote, RemoteVoice, Said, SpokenWord, Utterance, Voice,
         voice_of_language,
     },
-    story::{EspeakVoice, SAMPLE_RATE, VoicePreset},
+    story::{EspeakVoice, Prosody, SAMPLE_RATE, VoicePreset},
 };
 
 /// Every beat is brought here before they are joined, so that no sentence or voice sticks out.
 const LUFS: f64 = -23.0;
+/// How far peaks may stand above that: no more than platforms allow, so that the limiter of the whole takes no
+/// loudness from the voice whose peaks are highest.
+const HEADROOM_DB: f64 = 12.0;
 /// Below any voice.
 const HIGH_PASS_HERTZ: f64 = 70.0;
 const FADE_SECONDS: f64 = 0.005;
@@ -48,8 +53,9 @@ pub(super) fn record(
     ctx: &mut Context<'_>,
 ) -> Result<Recording, Error> {
     let voice = voices.get(cue, ctx)?;
-    let speech =
-        voice.speak(&Utterance { tokens: &cue.tokens, rate }).map_err(|error| failed(error, cue.place()))?;
+    let speech = voice
+        .speak(&Utterance { tokens: &cue.said.tokens, rate })
+        .map_err(|error| failed(error, cue.place()))?;
     let broken = |error: audio::Error| Error::new(Kind::Failed, cue.place(), error);
     let voice = voice.identity();
     let own_rate = u64::from(speech.samples.rate.max(1));
@@ -61,19 +67,44 @@ pub(super) fn record(
     let start = range.start.saturating_sub(MARGIN);
     let mut samples = trim(&samples, start..range.end + MARGIN);
     fade(&mut samples, FADE_SECONDS);
-    let loudness = measure(&samples).map_err(broken)?.integrated_lufs;
-    gain(&mut samples, LUFS - loudness);
+    level(&mut samples, LUFS, LUFS + HEADROOM_DB).map_err(broken)?;
     let place = |sample: usize| {
         let sample = (sample as u64 * u64::from(SAMPLE_RATE) + own_rate / 2) / own_rate;
         (sample as usize).saturating_sub(start).min(samples.len())
     };
-    let words = speech
+    let mut words: Vec<SpokenWord> = speech
         .words
         .into_iter()
         .map(|word| SpokenWord { start: place(word.start), end: place(word.end), ..word })
         .collect();
+    // What SSML asks for is heard beside the loudness that every sentence is brought to.
+    let changes = changes(&cue.said, &words);
+    if !changes.is_empty() {
+        let (shaped, moved) = reshape(&samples, &changes);
+        samples = shaped;
+        for word in &mut words {
+            (word.start, word.end) = (moved.place(word.start), moved.place(word.end));
+        }
+    }
     let sound = ctx.store.put(&encode_wav(&samples, SampleFormat::Float).map_err(broken)?)?;
     Ok(Recording { voice, words, sound: Some(sound) })
+}
+
+/// What the runs of words that SSML marks are to sound like.
+fn changes(said: &Said, words: &[SpokenWord]) -> Vec<Change> {
+    let change = |(tokens, how): &(Range<usize>, Prosody)| {
+        let mut own = words.iter().filter(|word| tokens.contains(&word.token));
+        let first = own.next()?;
+        let end = own.next_back().map_or(first.end, |last| last.end);
+        let silent = how.volume <= -10_000;
+        Some(Change {
+            range: first.start..end,
+            rate: f64::from(how.rate) / 1e3,
+            pitch: 2f64.powf(f64::from(how.pitch) / 1_200.0),
+            gain: if silent { 0.0 } else { 10f64.powf(f64::from(how.volume) / 2_000.0) },
+        })
+    };
+    said.prosody.iter().filter_map(change).collect()
 }
 
 /// The voices opened so far, by preset and language.
@@ -158,6 +189,7 @@ pub(super) fn failed(error: speech::Error, place: String) -> Error {
         | E::UnknownVariant { .. }
         | E::Rate { .. }
         | E::Setting { .. }
+        | E::Saying { .. }
         | E::Lexicon { .. } => Kind::Invalid,
         E::Synthesis { .. } => Kind::Failed,
         E::Service(error) => return asked(error.clone(), place),

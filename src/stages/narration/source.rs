@@ -7,6 +7,7 @@ use crate::{
     digest::Digest,
     models::Catalog,
     pipeline::{Narration as Settings, VoiceEngine},
+    speech::PiperConfig,
     store::KeyBuilder,
     story::VoicePreset,
 };
@@ -80,6 +81,15 @@ impl Source {
                 Self::Remote { voice: preset.remote.clone().ok_or_else(|| nameless("server's", "remote"))? }
             }
         })
+    }
+
+    /// Whether it can be told sounds in IPA.
+    pub(super) fn reads_ipa(&self) -> bool {
+        match self {
+            Self::Draft | Self::Espeak | Self::Kokoro { .. } => true,
+            Self::Piper { path, .. } => PiperConfig::of(path).is_ok_and(|config| config.reads_sounds()),
+            Self::Remote { .. } => false,
+        }
     }
 
     /// Adds all that its sound depends on.

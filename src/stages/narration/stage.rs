@@ -8,7 +8,7 @@ use super::{
     super::{Cached, Context, Error},
     cost,
     cue::cues,
-    own,
+    notes, own,
     recording::{Recording, Voices, record},
     source, track,
 };
@@ -45,6 +45,7 @@ pub fn run(pipeline: &Pipeline, script: &Script, ctx: &mut Context<'_>) -> Resul
         return Ok(spoken);
     }
     let cues = cues(settings, script, ctx)?;
+    notes::tell(settings, &cues, ctx);
     let track = track::key(pipeline, &cues)?;
     let store = ctx.store;
     let mut hits = vec![true; cues.len()];

@@ -22,7 +22,8 @@ const CODEC_MARGIN_DB: f64 = 0.5;
 pub(super) fn key(pipeline: &Pipeline, cues: &[Cue<'_>]) -> Result<Key, Error> {
     let settings = &pipeline.narration;
     let recordings: Vec<Digest> = cues.iter().map(|cue| cue.key.digest()).collect();
-    let shown: Vec<&str> = cues.iter().flat_map(|cue| &cue.tokens).map(|token| token.text.as_str()).collect();
+    let shown: Vec<&str> =
+        cues.iter().flat_map(|cue| &cue.said.tokens).map(|token| token.text.as_str()).collect();
     let pauses: Vec<u64> = cues.iter().map(|cue| pause(cue.beat.pause, settings).0).collect();
     let loudness = &pipeline.platform.loudness;
     Ok(KeyBuilder::new("narration track", VERSION)
@@ -105,7 +106,7 @@ fn sound(recording: &Recording, cue: &Cue<'_>, ctx: &Context<'_>) -> Result<Samp
 /// The words as written, at the times at which they are heard; `at` is where the recording begins.
 fn words(cue: &Cue<'_>, recording: &Recording, at: Time) -> Vec<WordTiming> {
     let timing = |word: &crate::speech::SpokenWord| {
-        let token = cue.tokens.get(word.token)?;
+        let token = cue.said.tokens.get(word.token)?;
         Some(WordTiming {
             text: token.text.clone(),
             spoken: token.words().to_owned(),

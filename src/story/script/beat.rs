@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use super::saying::Saying;
+
 /// The silence after a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,6 +20,9 @@ pub enum Pause {
 pub struct Beat {
     /// The sentence as written: shown in captions, normalized before it is spoken.
     pub text: String,
+    /// The parts of it that are said in a way of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sayings: Vec<Saying>,
     /// The line it begins on, from 1.
     pub line: u32,
     /// The voice that `[voice: ...]` asked for.

@@ -4,7 +4,9 @@ use super::{
     ScriptError,
     block::Line,
     directive::{Directive, Placed},
-    passage::{Passage, Source, is_unspaced},
+    passage::{Passage, Said, Source, is_unspaced},
+    saying::How,
+    tag::Tag,
 };
 
 /// What a block says, in order.
@@ -28,10 +30,17 @@ pub(super) fn plain(
 ) -> Vec<Inline> {
     let written = joined(text, lines);
     let marks = emphasis(&written);
-    let mut cleaner =
-        Cleaner { source, written: &written, marks, errors, done: Vec::new(), open: Passage::default() };
+    let mut cleaner = Cleaner {
+        source,
+        written: &written,
+        marks,
+        errors,
+        done: Vec::new(),
+        open: Passage::default(),
+        elements: Vec::new(),
+    };
     cleaner.clean(0..written.len());
-    cleaner.close();
+    cleaner.finish();
     cleaner.done
 }
 
@@ -115,6 +124,17 @@ struct Cleaner<'a, 's> {
     errors: &'a mut Vec<ScriptError>,
     done: Vec<Inline>,
     open: Passage,
+    elements: Vec<Element>,
+}
+
+/// An element of SSML that is not closed yet.
+struct Element {
+    name: &'static str,
+    /// Nothing where it changes nothing.
+    how: Option<How>,
+    tag: Range<usize>,
+    /// Where in the open passage its text begins.
+    start: usize,
 }
 
 impl Cleaner<'_, '_> {
@@ -156,10 +176,34 @@ impl Cleaner<'_, '_> {
         }
     }
 
+    /// Ends the passage; an element that is open goes on in the next one.
     fn close(&mut self) {
+        let elements = std::mem::take(&mut self.elements);
+        for element in &elements {
+            self.said(element);
+        }
+        self.elements = elements.into_iter().map(|element| Element { start: 0, ..element }).collect();
         let passage = std::mem::take(&mut self.open);
         if !passage.text.is_empty() {
             self.done.push(Inline::Text(passage));
+        }
+    }
+
+    /// Ends the block.
+    fn finish(&mut self) {
+        for Element { name, tag, .. } in std::mem::take(&mut self.elements) {
+            let help = format!("close it with `</{name}>` in the same paragraph");
+            self.error(tag, &format!("this `<{name}>` is never closed"), &help);
+        }
+        self.close();
+    }
+
+    /// Notes what an element holds in the open passage.
+    fn said(&mut self, element: &Element) {
+        let end = self.open.text.len();
+        let start = element.start.min(end);
+        if let (Some(how), true) = (&element.how, start < end) {
+            self.open.sayings.push(Said { range: start..end, how: how.clone(), tag: element.tag.clone() });
         }
     }
 
@@ -238,33 +282,70 @@ impl Cleaner<'_, '_> {
         });
     }
 
-    /// Takes out `<b>`, `</p>`, `<br/>`; hears `<break time="800ms"/>`; keeps the address of `<https://...>`.
+    /// Takes out `<b>`, `</p>`, `<br/>`; hears SSML; keeps the address of `<https://...>`.
     fn tag(&mut self, at: usize, end: usize) -> usize {
         let origin = self.written[at].1;
-        let close = (at + 1..end).find(|i| matches!(self.written[*i].0, '<' | '>'));
         let is_tag = self.character(at + 1).is_some_and(|c| c.is_ascii_alphabetic() || c == '/');
-        match close.filter(|close| is_tag && self.written[*close].0 == '>') {
-            Some(close) => {
-                let content = self.string(at + 1..close);
-                if let Some(pause) = Directive::of_break(&content) {
-                    let range = origin..self.written[close].1 + 1;
-                    match pause {
-                        Ok(directive) => {
-                            self.close();
-                            self.done.push(Inline::Directive(Placed { directive, range }));
-                        }
-                        Err(wrong) => self.error(range, &wrong.message, &wrong.help),
-                    }
-                } else if content.contains("://") || content.contains('@') {
-                    self.clean(at + 1..close);
-                } else if content.trim_start_matches('/').to_ascii_lowercase().starts_with("br") {
-                    self.open.end_line(origin);
+        let Some(close) = is_tag.then(|| self.tag_end(at, end)).flatten() else {
+            self.open.push('<', origin);
+            return at + 1;
+        };
+        let range = origin..self.written[close].1 + 1;
+        let start = self.open.text.len();
+        match Tag::read(&self.string(at + 1..close)) {
+            Ok(Tag::Open(name, how)) => {
+                self.elements.push(Element { name, how: Some(how), tag: range, start })
+            }
+            Ok(Tag::Empty(name)) => self.elements.push(Element { name, how: None, tag: range, start }),
+            Ok(Tag::Close(name)) => self.end_element(name, range),
+            Ok(Tag::Directive(directive)) => {
+                self.close();
+                self.done.push(Inline::Directive(Placed { directive, range }));
+            }
+            Ok(Tag::Address) => self.clean(at + 1..close),
+            Ok(Tag::LineEnd) => self.open.end_line(origin),
+            Ok(Tag::Silent) => {}
+            Err(wrong) => self.error(range, &wrong.message, &wrong.help),
+        }
+        close + 1
+    }
+
+    /// Where the tag that begins at `at` ends, if nothing else begins before.
+    fn tag_end(&self, at: usize, end: usize) -> Option<usize> {
+        let mut quote = None;
+        for index in at + 1..end.min(at + LONGEST_ADDRESS) {
+            match (self.written[index].0, quote) {
+                (c, Some(open)) if c == open => quote = None,
+                (_, Some(_)) => {}
+                (c @ ('"' | '\''), None)
+                    if self.written[index - 1].0 == '=' || self.written[index - 1].0 == ' ' =>
+                {
+                    quote = Some(c);
                 }
-                close + 1
+                ('<', None) => return None,
+                ('>', None) => return Some(index),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn end_element(&mut self, name: &'static str, range: Range<usize>) {
+        match self.elements.pop() {
+            Some(element) if element.name == name => self.said(&element),
+            Some(element) => {
+                let message = format!("`</{name}>` stands where `<{}>` is open", element.name);
+                let help = format!("close `<{}>` first", element.name);
+                // What it was to close is told of once.
+                if let Some(at) = self.elements.iter().rposition(|element| element.name == name) {
+                    self.elements.remove(at);
+                }
+                self.elements.push(element);
+                self.error(range, &message, &help);
             }
             None => {
-                self.open.push('<', origin);
-                at + 1
+                let help = format!("put `<{name}>` before it, in the same paragraph, or remove it");
+                self.error(range, &format!("`</{name}>` closes nothing"), &help);
             }
         }
     }

@@ -10,6 +10,7 @@
 //! | `[scene: a red bicycle in the snow]` | the picture from here on |
 //! | `[pause: 800ms]`, `[pause: 1.5s]` | silence |
 //! | `[voice: onyx]`, `[voice: default]` | who speaks from here on |
+//! | `<break>`, `<emphasis>`, `<prosody>`, `<say-as>`, `<phoneme>`, `<sub>` | SSML: how it is said |
 //! | `[anything else]`, `<!-- ... -->` | a note, never spoken |
 //! | emphasis, links, lists, quotes, code | their plain text |
 //! | `\[`, `\*`, ... | the character itself |
@@ -22,6 +23,9 @@ mod encoding;
 mod inline;
 mod passage;
 mod reader;
+mod saying;
 mod sentence;
+mod tag;
 
 pub use beat::{Beat, FrontMatter, Pause, Script, ScriptError};
+pub use saying::{DateOrder, How, Kind, Prosody, Saying};

@@ -1,10 +1,23 @@
 use std::ops::Range;
 
+use super::saying::How;
+
 /// Text that remembers where in the script each of its bytes was written.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
     pub(super) text: String,
+    pub(super) sayings: Vec<Said>,
     origins: Vec<usize>,
+}
+
+/// What an element of SSML asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    /// The bytes of the passage that it holds.
+    pub(super) range: Range<usize>,
+    pub(super) how: How,
+    /// Its tag in the script.
+    pub(super) tag: Range<usize>,
 }
 
 impl Passage {
@@ -33,6 +46,9 @@ impl Passage {
 
     /// Adds another passage.
     pub(super) fn append(&mut self, other: Self) {
+        let before = self.text.len();
+        let moved = |said: Said| Said { range: said.range.start + before..said.range.end + before, ..said };
+        self.sayings.extend(other.sayings.into_iter().map(moved));
         self.text.push_str(&other.text);
         self.origins.extend(other.origins);
     }

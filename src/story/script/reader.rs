@@ -8,6 +8,7 @@ use super::{
     encoding::{NOT_TEXT, is_binary},
     inline::{Inline, plain},
     passage::{Passage, Source},
+    saying::{How, Saying},
     sentence::sentences,
 };
 
@@ -132,8 +133,10 @@ impl<'a> Reader<'a> {
             Directive::Scene(picture) => Some(picture),
             Directive::Pause(_) | Directive::Voice(_) => None,
         });
+        let sayings = self.sayings(passage, &range);
         self.beats.push(Beat {
             line: self.source.line(passage.origin(range.start)),
+            sayings,
             text: passage.text[range].replace('\n', " "),
             voice: self.voice.clone(),
             scene,
@@ -141,12 +144,51 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// What the elements around and inside of `range` ask for.
+    fn sayings(&mut self, passage: &Passage, range: &Range<usize>) -> Vec<Saying> {
+        let mut sayings = Vec::new();
+        for said in &passage.sayings {
+            let (start, end) = (said.range.start.max(range.start), said.range.end.min(range.end));
+            if passage.text.get(start..end).is_none_or(|text| text.trim().is_empty()) {
+                continue;
+            }
+            let outside = |text: Range<usize>| !passage.text[text].trim().is_empty();
+            let whole = !outside(said.range.start..start) && !outside(end..said.range.end);
+            if !whole && !matches!(said.how, How::Prosody(_)) {
+                // Said of the sentence that it begins in, once.
+                if said.range.start >= range.start {
+                    self.error(
+                        said.tag.clone(),
+                        "this element reaches over the end of a sentence",
+                        "what it says is said in one sentence: put one element into each",
+                    );
+                }
+                continue;
+            }
+            sayings.push(Saying {
+                range: (start - range.start, end - range.start),
+                how: said.how.clone(),
+                line: self.source.line(said.tag.start),
+            });
+        }
+        sayings
+    }
+
     fn direct(&mut self, placed: Placed) {
         match (placed.directive, self.beats.last_mut()) {
             (Directive::Scene(picture), _) => {
                 self.show(Placed { directive: Directive::Scene(picture), range: placed.range });
             }
-            (Directive::Voice(voice), _) => self.voice = voice,
+            (Directive::Voice(voice), beat) => {
+                // Somebody is quoted inside of a sentence: a breath, and no full stop.
+                if let Some(beat) = beat.filter(|beat| beat.pause == Pause::Sentence && self.voice != voice) {
+                    let ends = beat.text.trim_end_matches(['"', '\'', '”', '’', '»', '」', ')']);
+                    if !ends.ends_with(['.', '!', '?', '…', '。', '！', '？', '।', '؟']) {
+                        beat.pause = Pause::Exactly(BREATH);
+                    }
+                }
+                self.voice = voice;
+            }
             (Directive::Pause(length), Some(beat)) => {
                 let already = match beat.pause {
                     Pause::Exactly(already) => already,

@@ -113,6 +113,28 @@ fn spell(month: u64, day: u64, year: Option<&str>) -> Option<String> {
     }
 }
 
+/// The months' names in order.
+pub(in super::super) fn months() -> impl Iterator<Item = &'static str> {
+    MONTHS.into_iter().map(|(_, long)| long)
+}
+
+/// A date of which any part may be left out: `May tenth, twenty twenty-four`, `May twenty twenty-four`.
+pub(in super::super) fn date_of(day: Option<u64>, month: Option<u64>, year: Option<u64>) -> Option<String> {
+    let name = match month {
+        Some(month) => Some(months().nth(usize::try_from(month).ok()?.checked_sub(1)?)?),
+        None => None,
+    };
+    let mut said: Vec<String> = name.map(str::to_owned).into_iter().collect();
+    said.extend(day.map(ordinal));
+    let comma = if day.is_some() && year.is_some() { "," } else { "" };
+    let said = said.join(" ") + comma;
+    Some(match year {
+        Some(year) if said.is_empty() => numbers::year(year),
+        Some(year) => format!("{said} {}", numbers::year(year)),
+        None => said,
+    })
+}
+
 fn is_fraction(a: u64, b: u64) -> bool {
     a < b && matches!(b, 2 | 3 | 4 | 5 | 6 | 8 | 16) && a > 0
 }

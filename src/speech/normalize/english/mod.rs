@@ -11,4 +11,12 @@ mod names;
 mod numbers;
 mod reader;
 
+pub(super) use calendar::{date_of as date, months};
+pub(super) use names::{roman, sign};
+pub(super) use numbers::{digits, ordinal};
 pub(super) use reader::read;
+
+/// A number in words: `-3.5`, `1,250`.
+pub(super) fn number(text: &str) -> Option<String> {
+    numbers::Number::parse(text).map(|number| number.words())
+}

@@ -50,7 +50,7 @@ pub(super) fn idiom(context: &Context<'_>) -> Option<String> {
 }
 
 /// The name of a sign.
-pub(super) fn sign(part: &str) -> Option<&'static str> {
+pub(in super::super) fn sign(part: &str) -> Option<&'static str> {
     Some(match part {
         "&" => "and",
         "+" => "plus",
@@ -247,7 +247,7 @@ pub(super) fn numeral(context: &Context<'_>) -> Option<String> {
 }
 
 /// The value of a well-formed Roman numeral up to 89.
-fn roman(text: &str) -> Option<u64> {
+pub(in super::super) fn roman(text: &str) -> Option<u64> {
     let tens = ["", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX"];
     let ones = ["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"];
     (1..90).find(|n| text == format!("{}{}", tens[n / 10], ones[n % 10])).map(|n| n as u64)

@@ -47,7 +47,7 @@ pub(super) fn cardinal(n: u64) -> String {
 }
 
 /// `21` is `twenty-first`.
-pub(super) fn ordinal(n: u64) -> String {
+pub(in super::super) fn ordinal(n: u64) -> String {
     let words = cardinal(n);
     let at = words.rfind([' ', '-']).map_or(0, |at| at + 1);
     let (head, last) = words.split_at(at);
@@ -66,7 +66,7 @@ pub(super) fn ordinal(n: u64) -> String {
 }
 
 /// Each digit by itself; what is no digit makes a pause.
-pub(super) fn digits(text: &str) -> String {
+pub(in super::super) fn digits(text: &str) -> String {
     let group = |group: &str| {
         let words: Vec<&str> = group.bytes().map(|digit| ONES[usize::from(digit - b'0')]).collect();
         words.join(" ")

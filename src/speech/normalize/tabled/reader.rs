@@ -21,6 +21,16 @@ pub(in super::super) fn read(words: &[Word], language: &str) -> Vec<Reading> {
     (0..words.len()).map(|at| Context { words, at, table, language }.read()).collect()
 }
 
+/// `millions de` and `euros`: `millions d'euros`.
+fn joined(times: &str, name: &str) -> String {
+    match times.strip_suffix(" de") {
+        Some(stem @ ("millions" | "milliards")) if name.starts_with(['a', 'e', 'i', 'o', 'u']) => {
+            format!("{stem} d'{name}")
+        }
+        _ => format!("{times} {name}"),
+    }
+}
+
 fn numeric(text: &str) -> bool {
     let digit = |c: char| c.is_ascii_digit();
     text.starts_with(digit) && text.ends_with(digit) && text.chars().all(|c| digit(c) || ".,".contains(c))
@@ -48,7 +58,8 @@ impl Context<'_> {
         if let Some(reading) = self.abbreviation().or_else(|| self.multiplier()).or_else(|| self.ordinal()) {
             return reading;
         }
-        let rules: [fn(&Self) -> Option<String>; 10] = [
+        let rules: [fn(&Self) -> Option<String>; 11] = [
+            Self::behind_sign,
             Self::sign,
             Self::hashtag,
             Self::time,
@@ -87,8 +98,9 @@ impl Context<'_> {
         let wary = self.table.abbreviations_before_names.contains(&lower);
         let followed = self.at + 1 < self.words.len();
         let needs_stop = lower.chars().count() <= 4 && !lower.contains(['.', 'º', '°', '-']);
-        let written = if needs_stop { stop } else { true };
-        let allowed = written && (!wary || (stop && followed));
+        let bare = self.table.abbreviations_without_stop.iter().any(|known| known == self.core());
+        let written = if needs_stop { stop || bare } else { true };
+        let allowed = written && (!wary || ((stop || bare) && followed));
         found(&lower).filter(|_| allowed).map(|words| Reading { words, takes_sign: stop })
     }
 
@@ -241,6 +253,14 @@ impl Context<'_> {
         let (sign, [one, many]) = signs.max_by_key(|(sign, _)| sign.len())?;
         let rest = core.strip_prefix(sign.as_str()).or_else(|| core.strip_suffix(sign.as_str()))?;
         let space = self.table.space();
+        if let (true, Some(number)) = (rest.is_empty(), self.amount_after(sign)) {
+            return Some(number.to_owned());
+        }
+        // `5 M€`: what multiplies stands with the sign.
+        if let Some(times) = self.table.multipliers.get(rest).filter(|_| self.previous().is_some_and(numeric))
+        {
+            return Some(joined(times, many));
+        }
         if rest.is_empty() {
             let previous = self.previous()?;
             let counted = numeric(previous)
@@ -252,9 +272,24 @@ impl Context<'_> {
         // `1.250,50` and `1.250` are not one; `$1,5` is many.
         let name = if single { one } else { many };
         Some(match times {
-            Some(times) => format!("{number} {times} {name}"),
+            Some(times) => format!("{number} {}", joined(times, name)),
             None => format!("{number}{space}{name}"),
         })
+    }
+
+    /// The number behind a sign that stands alone before it, `R$ 50`: the sign says the number.
+    fn amount_after(&self, sign: &str) -> Option<&str> {
+        let counted = self.previous().is_some_and(numeric);
+        let plain = self.tail().is_empty() && self.core() == sign && !counted;
+        self.next().filter(|next| plain && numeric(next))
+    }
+
+    /// The number of `R$ 50` says what it counts.
+    fn behind_sign(&self) -> Option<String> {
+        let before = self.at.checked_sub(1)?;
+        let [one, many] = self.table.currencies.get(&self.words[before].core)?;
+        Context { at: before, ..*self }.amount_after(&self.words[before].core)?;
+        Some(if self.core() == "1" { one.clone() } else { many.clone() })
     }
 
     /// The `Mio.` of `5 Mio.`

@@ -22,6 +22,8 @@ pub(super) struct Table {
     pub(super) abbreviations: BTreeMap<String, String>,
     /// Those that are words too, or end sentences: only with a stop and something behind it.
     pub(super) abbreviations_before_names: Vec<String>,
+    /// Those that are written without a stop, as they are written.
+    pub(super) abbreviations_without_stop: Vec<String>,
     pub(super) dot: String,
     pub(super) slash: String,
     pub(super) at: String,
