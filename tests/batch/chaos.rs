@@ -1,14 +1,20 @@
 //! kill -9 at any instant, as often as one likes.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
     process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use super::program::{Place, number};
-use shortform::run::batch::{Told, read_journal};
+use shortform::run::batch::read_journal;
+
+/// Workers of [`LINE`]: two of the CPU lane, one that encodes.
+const WORKERS: usize = 3;
+const LINE: &str = "batch scripts -o out --draft --jobs 2 --encoders 1";
 
 #[test]
 fn killed_at_any_instant_it_goes_on_and_ends_the_same() {
@@ -16,33 +22,29 @@ fn killed_at_any_instant_it_goes_on_and_ends_the_same() {
     let whole = Place::new("whole");
     whole.scripts(scripts);
     let begun = Instant::now();
-    whole.ends("batch scripts -o out --draft --jobs 2", 0);
+    whole.ends(LINE, 0);
     let took = begun.elapsed();
     let expected = whole.videos("out");
-    let needed = made(&whole);
+    let needed = Work::read(&whole).made();
 
     let place = Place::new("killed");
     place.scripts(scripts);
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let (mut killed, mut steps, mut runs) = (0, 0, 0);
+    let mut random = Random::new();
+    let (mut killed, mut steps, mut runs, mut lost) = (0, 0, 0, 0);
     // Instants spread over what a run takes, so that every stage is hit; each run gets a little further.
     while killed < kills {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let mut run = place
-            .shortform("batch scripts -o out --draft --jobs 2")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut run = place.shortform(LINE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let share = took / (kills as u32).max(4) * 4;
-        thread::sleep(share.mul_f64((random % 1000) as f64 / 1000.0) + Duration::from_millis(5));
+        thread::sleep(share.mul_f64(random.below(1000) as f64 / 1000.0) + Duration::from_millis(5));
         if run.try_wait().unwrap().is_some() {
             // It got through: the kills go on with a fresh store and fresh outputs.
             runs += 1;
-            assert_eq!(place.videos("out"), expected);
-            steps += made(&place);
+            assert!(
+                place.videos("out") == expected,
+                "a video differs from the one made without being killed"
+            );
+            let work = Work::read(&place);
+            (steps, lost) = (steps + work.made(), lost + work.lost);
             fs::remove_dir_all(place.path("out")).unwrap();
             fs::remove_dir_all(place.path("store")).unwrap();
             continue;
@@ -50,71 +52,142 @@ fn killed_at_any_instant_it_goes_on_and_ends_the_same() {
         run.kill().unwrap();
         run.wait().unwrap();
         killed += 1;
-        journal_is_readable(&place);
+        Work::read(&place);
     }
-    place.ends("batch scripts -o out --draft --jobs 2", 0);
+    place.ends(LINE, 0);
     assert!(place.videos("out") == expected, "a video differs from the one made without being killed");
-    steps += made(&place);
-    runs += 1;
-    println!("{killed} kills over {runs} batches of {scripts}: {steps} steps made, {} needed", runs * needed);
-    // A step in flight is made again; two are in flight on the CPU lane and one on the encoder's.
-    assert!(steps <= runs * needed + 3 * kills as usize);
+    let work = Work::read(&place);
+    (steps, lost, runs) = (steps + work.made(), lost + work.lost, runs + 1);
+    println!(
+        "{killed} kills over {runs} batches of {scripts}: {} steps needed, {steps} told of as made, {lost} cut off at work",
+        runs * needed
+    );
+    assert!(steps <= runs * needed, "work was done again");
     place.is_tidy("out");
     let stat = place.ends("cache stat --json", 0);
     assert!(stat.contains("\"quarantined\":0"), "{stat}");
 }
 
-/// Steps made by all runs in this place, as its journal says.
-fn made(place: &Place) -> usize {
-    let (lines, _) = read_journal(&place.path("out/.shortform/journal.jsonl")).unwrap();
-    let is_made = |told: &Told| {
-        let text = serde_json::to_value(told).unwrap();
-        text["happened"]["what"] == "step" && text["happened"]["hit"] == false
-    };
-    lines.iter().filter(|line| is_made(&line.told)).count()
+/// What a journal tells of the work of all runs.
+struct Work {
+    /// How often each step was made: of which video, in which stage, the how manieth.
+    made: BTreeMap<(String, String, usize), usize>,
+    /// Stages of videos that were at work when their run was killed.
+    lost: usize,
 }
 
-fn journal_is_readable(place: &Place) {
-    let path = place.path("out/.shortform/journal.jsonl");
-    let (lines, torn) = read_journal(&path).unwrap();
-    let killed = lines.iter().filter(|line| matches!(line.told, Told::BatchStarted { .. })).count();
-    assert!(torn <= killed.max(1), "{torn} torn lines in {killed} runs");
+impl Work {
+    /// Reads the journal, which must be whole but for the lines that kills cut, and must tell of no step that
+    /// was made a second time and of no more lost work than there are workers to lose it.
+    fn read(place: &Place) -> Self {
+        let (lines, torn) = read_journal(&place.path("out/.shortform/journal.jsonl")).unwrap();
+        let (mut work, mut runs) = (Self { made: BTreeMap::new(), lost: 0 }, 0);
+        let mut at_work: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut nth: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for line in lines {
+            let told = serde_json::to_value(&line.told).unwrap();
+            let of = |part: &serde_json::Value| {
+                (told["video"].as_str().unwrap().to_owned(), part["stage"].as_str().unwrap().to_owned())
+            };
+            match told["event"].as_str().unwrap() {
+                "batch-started" => {
+                    runs += 1;
+                    assert!(at_work.len() <= WORKERS, "{at_work:?} were at work at once");
+                    work.lost += std::mem::take(&mut at_work).len();
+                    nth.clear();
+                }
+                "step-started" => assert!(at_work.insert(of(&told))),
+                "step-ended" => assert!(at_work.remove(&of(&told))),
+                "video" if told["happened"]["what"] == "step" => {
+                    let (video, stage) = of(&told["happened"].clone());
+                    let at = nth.entry((video.clone(), stage.clone())).or_default();
+                    if told["happened"]["hit"] == false {
+                        *work.made.entry((video, stage, *at)).or_default() += 1;
+                    }
+                    *at += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(torn <= runs.max(1), "{torn} torn lines in {runs} runs");
+        let again: Vec<_> = work.made.iter().filter(|(_, times)| **times > 1).collect();
+        assert!(again.is_empty(), "made although it was finished: {again:?}");
+        work
+    }
+
+    fn made(&self) -> usize {
+        self.made.values().sum()
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % limit.max(1)
+    }
 }
 
 #[test]
 fn every_changed_bit_of_an_output_is_seen_and_mended() {
+    // The long night: SHORTFORM_TEST_SCRIPTS=12 SHORTFORM_TEST_ROUNDS=100, 1,000 bits and 200 cuts.
+    let (scripts, rounds) = (number("SCRIPTS", 3), number("ROUNDS", 4));
     let place = Place::new("flipped");
-    place.scripts(3);
+    place.scripts(scripts);
     place.ends("batch scripts -o out --draft", 0);
     let expected = place.videos("out");
-    for round in 0..4_u64 {
-        let mut broken = 0;
-        for (at, name) in expected.keys().enumerate() {
-            let ending = ["mp4", "jpg", "srt", "json"][(round as usize + at) % 4];
+    let (mut random, mut flips, mut cuts) = (Random::new(), 0, 0);
+    for round in 0..rounds {
+        for name in expected.keys() {
+            let ending = ["mp4", "jpg", "srt", "vtt", "json"][random.below(5)];
             let path = place.path(&format!("out/{name}/{name}.{ending}"));
             let mut bytes = fs::read(&path).unwrap();
-            if (round + at as u64).is_multiple_of(3) {
-                bytes.truncate(bytes.len() * 2 / 3);
+            let bit = random.below(bytes.len() * 8);
+            if random.below(6) == 0 {
+                bytes.truncate(bit / 8);
+                cuts += 1;
             } else {
-                let bit = (round * 7919 + at as u64 * 104_729) as usize % (bytes.len() * 8);
                 bytes[bit / 8] ^= 1 << (bit % 8);
+                flips += 1;
             }
             fs::write(&path, bytes).unwrap();
-            broken += 1;
         }
-        // Objects of the store too: what they belong to is made again.
-        let object = fs::read_dir(place.path("store/v1/cas")).unwrap().next().unwrap().unwrap().path();
-        let object = fs::read_dir(object).unwrap().next().unwrap().unwrap().path();
-        let mut bytes = fs::read(&object).unwrap();
-        bytes[0] ^= 1;
-        fs::remove_file(&object).unwrap();
-        fs::write(&object, bytes).unwrap();
+        // An object of the store too: what it belongs to is made again, if it is asked for.
+        let objects = files(&place.path("store/v1/cas"));
+        let object = &objects[random.below(objects.len())];
+        let mut bytes = fs::read(object).unwrap();
+        let bit = random.below(bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::remove_file(object).unwrap();
+        fs::write(object, bytes).unwrap();
         let (events, code) = place.events("batch scripts -o out --draft");
         assert_eq!(code, Some(0), "round {round}: {}", events.last().unwrap());
         let finished = events.iter().filter(|event| event["event"] == "video-finished").count();
-        assert_eq!(finished, broken, "round {round}");
-        assert_eq!(place.videos("out"), expected, "round {round}");
+        assert_eq!(finished, expected.len(), "round {round}: something went unseen");
+        assert!(place.videos("out") == expected, "round {round}: a wrong video");
     }
+    println!("{flips} bits and {cuts} cuts in outputs, {rounds} bits in the store: all seen");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]
