@@ -7,7 +7,7 @@ usage() {
   cat <<'END'
 usage: scripts/setup.sh [--yes] [--tests]
   --yes     install system packages without asking (as do CI=true and being root)
-  --tests   also install what only the tests need: ffmpeg, tesseract, hb-shape, chromium
+  --tests   also install what only the tests need: ffmpeg, tesseract, hb-shape, faketime, chromium
 END
 }
 
@@ -32,6 +32,7 @@ look_for_all() {
     need "ffmpeg"             has_program ffmpeg       "ffmpeg" "ffmpeg-free" "ffmpeg" "ffmpeg"
     need "HarfBuzz's programs" has_program hb-shape    "libharfbuzz-bin" "harfbuzz-devel" "harfbuzz-utils" "harfbuzz"
     need "tesseract"          has_program tesseract    "tesseract-ocr" "tesseract" "tesseract tesseract-data-eng" "tesseract"
+    need "faketime"           has_program faketime     "faketime" "libfaketime" "libfaketime" "libfaketime"
     need "chromium"           has_program chromium     "chromium" "chromium" "chromium" "chromium"
   fi
 }

@@ -37,15 +37,20 @@ pub struct SystemMemory {
 
 /// Measures this process.
 pub fn process() -> Process {
-    if let Some(process) = from_proc() {
+    if let Some(process) = from_proc("self") {
         return process;
     }
     from_sysinfo().unwrap_or(Process { resident: 0, peak: None })
 }
 
+/// Measures another process; nothing where the system does not tell, or it has ended.
+pub fn process_of(id: u32) -> Option<Process> {
+    from_proc(&id.to_string())
+}
+
 /// `/proc/self/status` of Linux, in KiB.
-fn from_proc() -> Option<Process> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+fn from_proc(process: &str) -> Option<Process> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let bytes = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)

@@ -19,7 +19,7 @@ pub use chain::{Chain, Link, Loaded};
 pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
 pub use library::{Library, load};
-pub use memory::{Bytes, Process, SystemMemory, process, system};
+pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
 pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place};
 pub use session::{Options, Port, Session, default_threads, time_in_sessions};
 pub use tensor::{Element, Tensor};

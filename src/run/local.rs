@@ -56,6 +56,25 @@ pub struct StageRecord {
     pub warnings: Vec<String>,
 }
 
+impl StageRecord {
+    /// Of a stage that has done nothing yet.
+    pub(super) fn new(stage: Stage) -> Self {
+        let (notes, warnings) = (Vec::new(), Vec::new());
+        Self { stage, seconds: 0.0, hits: 0, made: 0, memory: Memory::now(), notes, warnings }
+    }
+
+    /// Counts what happened in it.
+    pub(super) fn count(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Step { hit: true } => self.hits += 1,
+            Happening::Step { hit: false } => self.made += 1,
+            Happening::Note { text } => self.notes.push(text.clone()),
+            Happening::Warning { text } => self.warnings.push(text.clone()),
+            Happening::Progress(_) => {}
+        }
+    }
+}
+
 /// What a run has made, as far as it went.
 #[derive(Debug, Default)]
 pub struct Product {
@@ -99,6 +118,8 @@ pub fn run(
     tell: &mut dyn FnMut(&Event),
 ) -> Result<Product, Failed> {
     let started = Instant::now();
+    // Told by the first stage.
+    store.look_at_disk();
     let last = job.stop_after.unwrap_or(Stage::Video);
     let stages = Stage::of(&job.pipeline).filter(|stage| *stage <= last).collect();
     tell(&Event::Started { script: job.name.clone(), stages });
@@ -279,27 +300,11 @@ impl<'a> Making<'a> {
         summary: impl FnOnce(&T) -> String,
     ) -> Result<T, Failed> {
         let started = Instant::now();
-        let record = RefCell::new(StageRecord {
-            stage,
-            seconds: 0.0,
-            hits: 0,
-            made: 0,
-            memory: Memory::now(),
-            notes: Vec::new(),
-            warnings: Vec::new(),
-        });
+        let record = RefCell::new(StageRecord::new(stage));
         (self.tell)(&Event::StageStarted { stage });
         let outer = &mut *self.tell;
         let mut tell = |stage: Stage, happening: Happening| {
-            let mut record = record.borrow_mut();
-            match &happening {
-                Happening::Step { hit: true } => record.hits += 1,
-                Happening::Step { hit: false } => record.made += 1,
-                Happening::Note { text } => record.notes.push(text.clone()),
-                Happening::Warning { text } => record.warnings.push(text.clone()),
-                Happening::Progress(_) => {}
-            }
-            drop(record);
+            record.borrow_mut().count(&happening);
             outer(&Event::Stage { stage, happening });
         };
         let machine = &self.job.machine;

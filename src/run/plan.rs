@@ -170,8 +170,8 @@ impl Planner<'_> {
         if self.is_complete(Stage::Images) {
             return Ok(());
         }
-        let (drawn, notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
-        self.drawn = Some(drawn);
+        let (decided, notes) = self.with(Stage::Images, |ctx| images::decide(&self.job.pipeline, ctx))?;
+        self.drawn = Some(decided.size);
         self.noted(Stage::Images, notes);
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Planner<'_> {
     fn decide_upscale(&mut self) -> Result<(), (Stage, stages::Error)> {
         let Some(drawn) = self.drawn.filter(|_| !self.is_complete(Stage::Upscale)) else { return Ok(()) };
         let decide = |ctx: &mut Context<'_>| upscale::decide(&self.job.pipeline, drawn, ctx);
-        let ((), notes) = self.with(Stage::Upscale, decide)?;
+        let (_, notes) = self.with(Stage::Upscale, decide)?;
         self.noted(Stage::Upscale, notes);
         Ok(())
     }

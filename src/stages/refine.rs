@@ -88,7 +88,7 @@ pub fn run(
         let (image, origin) = store.obtain(&plan.key(scene, still)?, || {
             let refiner = match &mut refiner {
                 Some(refiner) => refiner,
-                None => refiner.insert(open(&plan, still.size, ctx)?),
+                None => refiner.insert(open(&plan, still.size, ctx)?.0),
             };
             let image = go_over(&plan, refiner, scene, still, &item, ctx)?;
             Ok::<_, Error>((image, vec![image]))
@@ -112,18 +112,20 @@ pub fn cached(pipeline: &Pipeline, drawn: &[(Scene, Still)], ctx: &Context<'_>) 
     Ok(Cached { steps: drawn.len(), hits })
 }
 
-/// Says on which device and in how much memory pictures of `size` would be refined, as [`Context::note`]s.
+/// Says on which device and in how much memory pictures of `size` would be refined, as [`Context::note`]s;
+/// answers the most bytes the model is expected to take for it.
 ///
 /// # Errors
 /// When the model or the device is missing, the size cannot be done, or memory is too small.
-pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
+pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
     match Plan::new(pipeline, ctx)? {
-        Some(plan) => open(&plan, size, ctx).map(drop),
-        None => Ok(()),
+        Some(plan) => open(&plan, size, ctx).map(|(_, predicted)| predicted),
+        None => Ok(0),
     }
 }
 
-fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<TextToImage, Error> {
+/// The second model, and the most bytes it is expected to take.
+fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToImage, u64), Error> {
     if !plan.geometry.fits(size) {
         let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
         let model = plan.model.name.clone();
@@ -138,11 +140,12 @@ fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<TextToImag
             None => footprints.starting_from_pictures(),
         }
     })?;
+    let predicted = placed.options.limit;
     let refiner =
         TextToImage::open(&plan.model, placed.options).map_err(|error| failed(error, "refine.model"))?;
     let decisions = placed.why_device.into_iter().chain(placed.lines);
     decisions.chain(refiner.notes().to_vec()).for_each(|line| ctx.note(line));
-    Ok(refiner)
+    Ok((refiner, predicted))
 }
 
 /// Draws a part of one picture anew, and puts it into the store.

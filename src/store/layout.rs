@@ -6,7 +6,7 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-use super::{Error, Warning, atomic::sync_folder_of, fault};
+use super::{Error, Warning, atomic::sync_folder_of, disk::network_disk, fault};
 use crate::digest::Digest;
 
 /// A new layout is a new folder beside this one, never a migration.
@@ -53,13 +53,24 @@ impl Store {
         &self.root
     }
 
+    /// Adds the [`Warning`] that the store lies on another machine's disk, if it does.
+    pub fn look_at_disk(&self) {
+        if let Some(disk) = network_disk(&self.root) {
+            self.warn(Warning::FarAway { root: self.root.clone(), disk });
+        }
+    }
+
     /// What went wrong, and was put right, since this was last asked.
     pub fn take_warnings(&self) -> Vec<Warning> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn warn(&self, warning: Warning) {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        // A key is looked up again once its lock is held: what was found is said once.
+        if warnings.last() != Some(&warning) {
+            warnings.push(warning);
+        }
     }
 
     pub(super) fn record_path(&self, key: Digest) -> PathBuf {

@@ -18,6 +18,7 @@
 //! are locked by nobody, and the next to open the store removes them.
 
 mod atomic;
+mod disk;
 mod error;
 mod explain;
 pub mod fault;
@@ -30,6 +31,7 @@ mod records;
 mod warning;
 
 pub use atomic::{part_path, publish, write_atomically};
+pub use disk::network_disk;
 pub use error::Error;
 pub use explain::{Difference, differences};
 pub use flight::Origin;

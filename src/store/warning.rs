@@ -26,6 +26,13 @@ pub enum Warning {
         /// The object.
         object: Digest,
     },
+    /// The store lies on another machine's disk.
+    FarAway {
+        /// Its root.
+        root: PathBuf,
+        /// What kind of disk.
+        disk: &'static str,
+    },
     /// The result could not be kept: it will be computed again next time.
     NotKept {
         /// The key it would have been found under.
@@ -55,6 +62,12 @@ impl fmt::Display for Warning {
                 "cache record {} names object {}, which is gone; it is computed again",
                 key.short(),
                 object.short()
+            ),
+            Self::FarAway { root, disk } => write!(
+                f,
+                "the cache in {} lies on {disk}, whose locks do not hold everywhere: several machines may make the \
+                 same step at once, though never a wrong one; better give each a --cache-dir on a disk of its own",
+                root.display()
             ),
             Self::NotKept { key, reason } => {
                 write!(f, "the result {} could not be kept in the cache: {reason}", key.short())

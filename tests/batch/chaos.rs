@@ -177,7 +177,7 @@ fn every_changed_bit_of_an_output_is_seen_and_mended() {
     println!("{flips} bits and {cuts} cuts in outputs, {rounds} bits in the store: all seen");
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.path().is_dir() {

@@ -111,7 +111,17 @@ fn strikes(worker: usize, fault: &str, whole: &Whole) -> bool {
     }
     place.ends(LINE, 0);
     assert!(place.videos("out") == whole.videos, "{fault}: not the same video");
-    assert_eq!(kept(&place), whole.kept, "{fault}: something is lost or doubled");
+    let kept = kept(&place);
+    assert!(kept.is_subset(&whole.kept), "{fault}: doubled: {:?}", kept.difference(&whole.kept));
+    // A finished video is not made again only because the record of one of its steps could not be kept.
+    let mut lost = whole.kept.difference(&kept).peekable();
+    let said_so =
+        words.contains("could not be kept") && lost.clone().all(|name| name.starts_with("store/v1/ac"));
+    assert!(
+        lost.peek().is_none() || said_so,
+        "{fault}: lost: {:?}; it said {words}",
+        lost.collect::<Vec<_>>()
+    );
     place.is_tidy("out");
     fs::remove_dir_all(&place.folder).unwrap();
     struck

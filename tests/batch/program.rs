@@ -76,6 +76,21 @@ impl Place {
         command
     }
 
+    /// The program in this place, run by another one.
+    pub(crate) fn under(&self, runner: &str, arguments: &[&str], line: &str) -> Command {
+        let inner = self.shortform(line);
+        let mut command = Command::new(runner);
+        command.args(arguments).arg(inner.get_program()).args(inner.get_args());
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+
     pub(crate) fn run(&self, line: &str) -> Output {
         self.shortform(line).output().unwrap()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, Write},
+    sync::mpsc::channel,
     thread,
     time::Duration,
 };
@@ -44,13 +45,16 @@ pub(in super::super) fn device(args: &Args, output: &OutputArgs) -> Result<(), F
     let store = args.machine.store()?;
     let cancel = Cancel::default();
     let parent = cancel.clone();
-    // The end of the input is the parent's wish, or the parent's own end however it came: nobody is left
-    // to draw for then.
+    let (sender, room) = channel();
+    // A line says that there is room. The end of the input is the parent's wish, or the parent's own end
+    // however it came: nobody is left to draw for then.
     thread::spawn(move || {
         let mut rest = String::new();
         while std::io::stdin().lock().read_line(&mut rest).is_ok_and(|read| read > 0) {
             rest.clear();
+            let _ = sender.send(());
         }
+        drop(sender);
         parent.cancel();
         thread::sleep(GRACE);
         std::process::exit(i32::from(Exit::Interrupted as u8));
@@ -60,6 +64,6 @@ pub(in super::super) fn device(args: &Args, output: &OutputArgs) -> Result<(), F
         // A parent that no longer listens is gone: the thread above sees to that.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     };
-    wave(&jobs, order.canary, &store, &cancel, &mut say);
+    wave(&jobs, order.canary, &store, &cancel, &mut || room.recv().is_ok(), &mut say);
     Ok(())
 }

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     engine,
+    pipeline::Budget,
     run::{
         Job,
         batch::{self, Batch, Hooks, Options, Refused, Shard, Stopped, Video},
@@ -65,6 +66,9 @@ pub(super) struct Args {
     /// Scripts spoken and edited at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     jobs: Option<u64>,
+    /// Scripts spoken or directed at once where a server does that
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=256))]
+    network: u64,
     /// Videos encoded at once [default: one for every four cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=256))]
     encoders: Option<u64>,
@@ -115,13 +119,14 @@ pub(super) fn batch(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let store = args.machine.store_folder();
     let options = Options {
         jobs: args.jobs.map_or(cores, |jobs| jobs as usize),
+        network: args.network as usize,
         encoders: args.encoders.map_or((cores / 4).max(1), |encoders| encoders as usize),
         retries: args.retries,
         fail_fast: args.fail_fast,
         deadline,
         wave: args.wave as usize,
         watchdog: Duration::from_secs(args.watchdog),
-        memory: engine::system().available,
+        memory: memory(&videos),
         shard,
     };
     let cancel = cancel_within(GRACE)?;
@@ -163,6 +168,22 @@ pub(super) fn batch(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Bytes that steps at work may take together: what is free, or what the videos may use, if all of them say
+/// so and it is the processor's memory that they speak of.
+fn memory(videos: &[Video]) -> u64 {
+    let has_others = engine::probe().devices.iter().any(|device| device.device != engine::Device::Cpu);
+    let said = videos.iter().map(|Video { job, .. }| {
+        let memory = &job.pipeline.memory;
+        let here = !has_others || memory.device == engine::DeviceChoice::Only(engine::Device::Cpu);
+        match memory.budget {
+            Budget::Bytes(bytes) if here => Some(bytes.saturating_sub(engine::process().resident)),
+            _ => None,
+        }
+    });
+    let most = said.collect::<Option<Vec<_>>>().and_then(|said| said.into_iter().max());
+    most.unwrap_or_else(|| engine::system().available)
 }
 
 /// Reads all scripts and resolves their pipelines, on all cores; what is wrong with one is kept for its report.

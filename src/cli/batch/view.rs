@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::{args::OutputArgs, report::duration};
 use crate::{
+    engine::Bytes,
     run::{
         Event,
         batch::{Lane, Outcome, Stopped, Told},
@@ -98,6 +99,16 @@ impl View {
             Told::VideoRetried { video, message } => format!("{video} is tried again: {message}"),
             Told::DeviceDied { video, why, .. } => {
                 format!("warning: at {video}: {why}; going on with a new one")
+            }
+            Told::DeviceRenewed { from, to } if self.verbose > 0 => {
+                format!(
+                    "the process that draws grew from {} to {}: a fresh one goes on",
+                    Bytes(*from),
+                    Bytes(*to)
+                )
+            }
+            Told::WaveEnded { peak, expected, .. } if self.verbose > 0 => {
+                format!("models held {} at most, {} expected", Bytes(*peak), Bytes(*expected))
             }
             Told::Warning { text } => format!("warning: {text}"),
             Told::WaveStarted { videos, model } if self.verbose > 0 => {

@@ -6,30 +6,22 @@ use std::{
     time::Duration,
 };
 
-use super::{Lane, Stopped, Video, told::Told};
+use super::{Lane, Stopped, Video, demand::Demand, told::Told};
 use crate::{digest::Digest, run::Product, run::StageRecord, stages::Stage};
 
 /// What is done with a video next, between two hand-overs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
-    /// Narration and scenes.
+    /// The narration.
     Speak,
+    /// The scenes.
+    Direct,
     /// Pictures and stills, by models.
     Draw,
     /// Stills to the edit.
     Edit,
     /// The edit to finished files.
     Film,
-}
-
-impl Step {
-    pub(super) fn lane(self) -> Lane {
-        match self {
-            Self::Speak | Self::Edit => Lane::Cpu,
-            Self::Draw => Lane::Device,
-            Self::Film => Lane::Encoder,
-        }
-    }
 }
 
 /// What a video has come to.
@@ -59,7 +51,9 @@ pub(super) struct State {
     /// Why the device is not used any more.
     pub(super) quarantined: Option<String>,
     /// Bytes that steps at work are expected to take.
-    pub(super) reserved: u64,
+    reserved: u64,
+    /// Bytes that the device lane waits for.
+    wanted: u64,
     /// Waves begun so far.
     waves: u32,
 }
@@ -70,6 +64,7 @@ pub(super) struct Board {
     changed: Condvar,
     /// Videos whose pictures can be drawn by the same call of the stage have the same.
     groups: Vec<Digest>,
+    demands: Vec<Demand>,
     memory: u64,
     largest_wave: usize,
 }
@@ -90,10 +85,17 @@ impl Board {
             stopped: None,
             quarantined: None,
             reserved: 0,
+            wanted: 0,
             waves: 0,
         };
         let groups = videos.iter().map(group).collect();
-        Self { state: Mutex::new(state), changed: Condvar::new(), groups, memory, largest_wave }
+        let demands = videos.iter().map(|video| Demand::of(&video.job)).collect();
+        Self { state: Mutex::new(state), changed: Condvar::new(), groups, demands, memory, largest_wave }
+    }
+
+    /// Whether any video asks a server for anything.
+    pub(super) fn asks(&self) -> bool {
+        self.demands.iter().any(Demand::asks)
     }
 
     /// The state; others wait meanwhile, so nothing slow is done with it.
@@ -106,9 +108,9 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// The next step for a worker of the CPU or the encoder lane, and its video; nothing when there
-    /// will be none any more. `demand` bytes are reserved until [`Board::give_back`].
-    pub(super) fn take(&self, lane: Lane, demand: impl Fn(usize) -> u64) -> Option<(Step, usize, u64)> {
+    /// The next step for a worker of any lane but the device's, and its video; nothing when there
+    /// will be none any more. The bytes answered are reserved until [`Board::give_back`].
+    pub(super) fn take(&self, lane: Lane) -> Option<(Step, usize, u64)> {
         let mut state = self.state();
         loop {
             if state.stopped.is_some() || state.open.is_empty() {
@@ -116,16 +118,38 @@ impl Board {
             }
             // What is nearer to its end goes first, so that the lanes behind have something to do.
             let next = state.waiting.iter().rev().find_map(|(&step, videos)| {
-                (step.lane() == lane).then(|| videos.first().map(|&video| (step, video)))?
+                let here = |video: &&usize| self.demands[**video].lane(step) == lane;
+                videos.iter().find(here).map(|&video| (step, video))
             });
             if let Some((step, video)) = next {
-                let bytes = demand(video);
+                let bytes = self.demands[video].bytes(step);
+                // What the device lane waits for nobody who comes later takes.
+                let taken = state.reserved + state.wanted;
                 // One that does not fit even alone is tried all the same: its demand is an estimate.
-                if state.reserved == 0 || state.reserved + bytes <= self.memory {
+                if bytes == 0 || taken == 0 || taken + bytes <= self.memory {
                     state.reserved += bytes;
                     state.waiting.entry(step).or_default().remove(&video);
                     return Some((step, video, bytes));
                 }
+            }
+            state = self.changed.wait_timeout(state, NAP).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Reserves `bytes` for the device lane until [`Board::give_back`], as soon as they fit beside what
+    /// is at work; false when the batch is stopped first.
+    pub(super) fn make_room(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        state.wanted = bytes;
+        loop {
+            if state.stopped.is_some() {
+                state.wanted = 0;
+                return false;
+            }
+            if state.reserved == 0 || state.reserved + bytes <= self.memory {
+                state.wanted = 0;
+                state.reserved += bytes;
+                return true;
             }
             state = self.changed.wait_timeout(state, NAP).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -136,7 +160,7 @@ impl Board {
     /// The first waves are small, so that the first videos are finished soon, then they double, so that
     /// models are loaded seldom. A wave waits for narrations that are still being spoken: they take a
     /// moment, a model takes longer.
-    pub(super) fn take_wave(&self, demand: impl Fn(&[usize]) -> u64) -> Option<(Vec<usize>, u64)> {
+    pub(super) fn take_wave(&self) -> Option<Vec<usize>> {
         let mut state = self.state();
         loop {
             if state.stopped.is_some() || state.open.is_empty() {
@@ -148,15 +172,12 @@ impl Board {
                 let alike = |video: &&usize| self.groups[**video] == self.groups[first];
                 let wave: Vec<usize> = ready.iter().filter(alike).take(size).copied().collect();
                 let more = state.unspoken.iter().any(|video| self.groups[*video] == self.groups[first]);
-                let bytes = demand(&wave);
-                let fits = state.reserved == 0 || state.reserved + bytes <= self.memory;
-                if fits && (wave.len() == size || !more) {
-                    state.reserved += bytes;
+                if wave.len() == size || !more {
                     state.waves += 1;
                     for video in &wave {
                         state.waiting.entry(Step::Draw).or_default().remove(video);
                     }
-                    return Some((wave, bytes));
+                    return Some(wave);
                 }
             }
             state = self.changed.wait_timeout(state, NAP).unwrap_or_else(PoisonError::into_inner).0;
@@ -166,7 +187,7 @@ impl Board {
     /// A video waits for its next step.
     pub(super) fn queue(&self, video: usize, step: Step) {
         let mut state = self.state();
-        if step == Step::Speak {
+        if step <= Step::Direct {
             state.unspoken.insert(video);
         } else {
             state.unspoken.remove(&video);

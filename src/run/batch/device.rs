@@ -42,6 +42,13 @@ const LOG: usize = 40;
 /// How long a child may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Steps of a stage after which its process holds what it needs; the first ones fill pools.
+const SETTLED: usize = 2;
+/// A process that holds so many times what it held then gives way to a fresh one...
+const GROWN: f64 = 1.05;
+/// ... if that is at least so much more: pools breathe.
+const GROWN_LEAST: u64 = 64 << 20;
+
 /// How the process of a wave ended.
 #[derive(Debug)]
 pub(super) enum End {
@@ -49,6 +56,8 @@ pub(super) enum End {
     Finished,
     /// It was asked to stop.
     Cancelled,
+    /// It held more and more, and was asked to stop so that a fresh one goes on.
+    Grown { from: u64, to: u64 },
     /// It died, hung, or draws wrongly; at this video and scene of the wave.
     Died { video: usize, scene: usize, stage: Stage, why: String, log: Vec<String> },
 }
@@ -83,20 +92,59 @@ impl Watchdog {
     }
 }
 
+/// Whoever a process works for.
+pub(super) trait Listener {
+    /// It was started.
+    fn begun(&mut self, process: u32);
+    /// It said something.
+    fn hear(&mut self, say: &Say);
+    /// It is about to hold so many bytes: waits for room; false when there will be none any more.
+    fn make_room(&mut self, bytes: u64) -> bool;
+}
+
+/// What a process held after its first steps in a stage, and whether that has grown since.
+#[derive(Debug, Default)]
+struct Growth {
+    stage: Option<Stage>,
+    steps: usize,
+    settled: u64,
+    now: u64,
+}
+
+impl Growth {
+    fn step(&mut self, stage: Stage, resident: u64) {
+        if self.stage.replace(stage) != Some(stage) {
+            (self.steps, self.settled) = (0, 0);
+        }
+        self.steps += 1;
+        self.now = resident;
+        if self.steps <= SETTLED {
+            self.settled = self.settled.max(resident);
+        }
+    }
+
+    fn is_grown(&self) -> bool {
+        let most = (self.settled as f64 * GROWN) as u64;
+        self.steps > SETTLED && self.now > most.max(self.settled + GROWN_LEAST)
+    }
+}
+
 /// Runs one wave in a fresh process made by `command`, passing on what it says.
 pub(super) fn run(
     command: &dyn Fn() -> std::io::Result<Command>,
     order: &Order,
     watchdog: &mut Watchdog,
     cancel: &Cancel,
-    hear: &mut dyn FnMut(&Say),
+    listener: &mut dyn Listener,
 ) -> End {
     let died = |why: String, log| End::Died { video: 0, scene: 0, stage: Stage::Images, why, log };
     let mut running = match command().and_then(|command| Running::start(command, order)) {
         Ok(running) => running,
         Err(error) => return died(format!("the process that draws cannot be started: {error}"), Vec::new()),
     };
+    listener.begun(running.child.id());
     let (mut video, mut scene, mut stage) = (0, 0, Stage::Images);
+    let mut growth = Growth::default();
     let (mut heard, mut loading, mut stepped) = (Instant::now(), true, None::<Instant>);
     let mut unfit = None;
     loop {
@@ -105,11 +153,25 @@ pub(super) fn run(
                 heard = Instant::now();
                 match &said {
                     Say::Finished if unfit.is_none() => {
-                        hear(&said);
+                        listener.hear(&said);
                         running.end();
                         return End::Finished;
                     }
                     Say::Unfit { message } => unfit = Some(message.clone()),
+                    Say::Expects { bytes } => {
+                        if !listener.make_room(*bytes) {
+                            running.end();
+                            return End::Cancelled;
+                        }
+                        running.go();
+                        heard = Instant::now();
+                    }
+                    Say::Memory(memory) => growth.step(stage, memory.resident),
+                    // There is more to do, and too much held already to do it in.
+                    Say::Happened { happening: Happening::Progress(_), .. } if growth.is_grown() => {
+                        running.end();
+                        return End::Grown { from: growth.settled, to: growth.now };
+                    }
                     Say::Happened { video: at, scene: in_video, stage: in_stage, happening } => {
                         if *in_stage != stage {
                             (loading, stepped) = (true, None);
@@ -131,7 +193,7 @@ pub(super) fn run(
                     }
                     _ => {}
                 }
-                hear(&said);
+                listener.hear(&said);
             }
             Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
                 running.end();
@@ -207,6 +269,14 @@ impl Running {
             let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
         }
         Ok(Self { child, stdin, said, log, log_reader })
+    }
+
+    /// Tells it that there is room for what it expects to hold.
+    fn go(&mut self) {
+        if let Some(stdin) = &mut self.stdin {
+            // One that is gone already is told by its status.
+            let _ = stdin.write_all(b"go\n").and_then(|()| stdin.flush());
+        }
     }
 
     /// Asks it to end, and makes it.
@@ -316,6 +386,86 @@ mod tests {
         assert_eq!(deaths.died("b", 0, Stage::Images), Verdict::Quarantine);
         deaths.works();
         assert_eq!(deaths.died("b", 2, Stage::Images), Verdict::Again);
+    }
+
+    /// Keeps what it hears, and has room for so many bytes.
+    #[derive(Default)]
+    struct Ear {
+        room: u64,
+        asked: Vec<u64>,
+        heard: Vec<Say>,
+    }
+
+    impl Listener for Ear {
+        fn begun(&mut self, process: u32) {
+            assert!(process > 0);
+        }
+
+        fn hear(&mut self, say: &Say) {
+            self.heard.push(say.clone());
+        }
+
+        fn make_room(&mut self, bytes: u64) -> bool {
+            self.asked.push(bytes);
+            bytes <= self.room
+        }
+    }
+
+    /// Runs what a shell says in the place of the process that draws.
+    fn played(script: &str, ear: &mut Ear) -> End {
+        let command = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            Ok(command)
+        };
+        let order = Order { videos: Vec::new(), canary: None };
+        run(&command, &order, &mut Watchdog::new(Duration::from_secs(20)), &Cancel::default(), ear)
+    }
+
+    fn line(say: &Say) -> String {
+        format!("echo '{}'\n", serde_json::to_string(say).unwrap())
+    }
+
+    /// A picture drawn, with so many MiB held after it.
+    fn picture(scene: usize, mib: u64) -> String {
+        let happened =
+            |happening| line(&Say::Happened { video: Some(0), scene, stage: Stage::Images, happening });
+        let progress =
+            crate::stages::Progress { done: 1, total: 2, unit: "steps".into(), item: String::new() };
+        let memory = crate::run::Memory { resident: mib << 20, peak: None };
+        happened(Happening::Progress(progress))
+            + &happened(Happening::Step { hit: false })
+            + &line(&Say::Memory(memory))
+    }
+
+    #[test]
+    fn a_process_that_grows_gives_way_and_one_that_breathes_does_not() {
+        let of = |held: &[u64]| {
+            let lines = held.iter().enumerate().map(|(scene, mib)| picture(scene, *mib));
+            let script =
+                format!("read order\n{}{}read rest", lines.collect::<String>(), line(&Say::Finished));
+            played(&script, &mut Ear::default())
+        };
+        assert!(matches!(of(&[300, 400, 380, 440, 410, 460]), End::Finished));
+        let End::Grown { from, to } = of(&[300, 400, 420, 470, 480]) else { panic!("it was not noticed") };
+        assert_eq!((from >> 20, to >> 20), (400, 470));
+        // What it holds at its very end nobody waits for.
+        assert!(matches!(of(&[300, 400, 420, 470]), End::Finished));
+    }
+
+    #[test]
+    fn it_waits_until_there_is_room() {
+        let script = format!(
+            "read order\n{}read go && [ \"$go\" = go ] && {}read rest",
+            line(&Say::Expects { bytes: 700 }),
+            line(&Say::Finished)
+        );
+        let mut ear = Ear { room: 700, ..Ear::default() };
+        assert!(matches!(played(&script, &mut ear), End::Finished));
+        assert_eq!(ear.asked, [700]);
+        let mut ear = Ear { room: 699, ..Ear::default() };
+        assert!(matches!(played(&script, &mut ear), End::Cancelled));
+        assert!(!ear.heard.contains(&Say::Finished));
     }
 
     #[test]

@@ -11,18 +11,18 @@ use std::{
 };
 
 use super::{
-    Batch, Error, Lane, Order, Outcome, Report, Stopped, Told, Video,
+    Batch, Error, Lane, Outcome, Report, Stopped, Told, Video,
     board::{Board, Step},
-    device::{self, Deaths, End, Verdict, Watchdog},
     folder::{Folder, state, sweep_parts},
     journal::Journal,
-    making::{Worker, said},
-    wave::{Canary, Say},
+    making::Worker,
+    waves::Gauge,
 };
 use crate::{
-    run::{Event, Failed, Memory, StageRecord},
-    stages::{Cancel, Happening, Kind, Stage},
-    store::Store,
+    engine::Bytes,
+    run::{Failed, Memory},
+    stages::{Cancel, Kind, Stage},
+    store::{Store, network_disk},
 };
 
 /// How often memory is measured for the report.
@@ -45,7 +45,8 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
     sweep_parts(&state(&batch.output).join("done"));
     sweep_parts(&batch.output);
     // Opened once here, so that a store that cannot be used is told before any work.
-    Store::open(&batch.store)?;
+    let store = Store::open(&batch.store)?;
+    store.look_at_disk();
     let journal = folder.journal(shard)?;
     let broken = Mutex::new(None);
     let tell = |told: &Told| {
@@ -67,6 +68,16 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
         memory: batch.options.memory,
     });
 
+    for warning in store.take_warnings() {
+        tell(&Told::Warning { text: warning.to_string() });
+    }
+    if let Some(disk) = network_disk(&batch.output) {
+        let folder = batch.output.display();
+        let text = format!(
+            "{folder} lies on {disk}, whose locks do not hold everywhere: see that no other machine writes into it"
+        );
+        tell(&Told::Warning { text });
+    }
     let todo = not_yet_done(batch, &folder, &tell);
     let reused = batch.videos.len() - todo.len();
     let board = Board::new(&batch.videos, &todo, batch.options.memory, batch.options.wave);
@@ -84,7 +95,8 @@ pub fn run(batch: &mut Batch<'_>) -> Result<Outcome, Error> {
         folder: &folder,
         journal: &journal,
         cancel: Cancel::default(),
-        device_memory: AtomicU64::new(0),
+        device: Gauge::default(),
+        told_of_room: Mutex::default(),
         tell: &tell,
     };
     if !todo.is_empty() {
@@ -141,16 +153,18 @@ fn not_yet_done(batch: &Batch<'_>, folder: &Folder, tell: &(dyn Fn(&Told) + Sync
 }
 
 /// What all workers share.
-struct Dispatch<'a> {
-    batch: &'a Batch<'a>,
-    board: &'a Board,
+pub(super) struct Dispatch<'a> {
+    pub(super) batch: &'a Batch<'a>,
+    pub(super) board: &'a Board,
     folder: &'a Folder,
     journal: &'a Journal,
     /// Stops the work of this batch, for whatever reason.
-    cancel: Cancel,
-    /// Bytes the process with the models holds.
-    device_memory: AtomicU64,
-    tell: &'a (dyn Fn(&Told) + Sync),
+    pub(super) cancel: Cancel,
+    /// What the process with the models holds.
+    pub(super) device: Gauge,
+    /// Lanes whose steps were said to be larger than the memory.
+    told_of_room: Mutex<BTreeSet<Lane>>,
+    pub(super) tell: &'a (dyn Fn(&Told) + Sync),
 }
 
 impl Dispatch<'_> {
@@ -158,8 +172,15 @@ impl Dispatch<'_> {
     fn lanes(&self) -> Result<(), Error> {
         let options = &self.batch.options;
         let mut workers = Vec::new();
-        for (lane, count) in [(Lane::Cpu, options.jobs), (Lane::Encoder, options.encoders)] {
-            for number in 0..count.max(1) {
+        // No worker, with a store of its own, for servers that nobody asks.
+        let asking = if self.board.asks() { options.network.max(1) } else { 0 };
+        let counts = [
+            (Lane::Cpu, options.jobs.max(1)),
+            (Lane::Network, asking),
+            (Lane::Encoder, options.encoders.max(1)),
+        ];
+        for (lane, count) in counts {
+            for number in 0..count {
                 workers.push(self.worker(lane, number)?);
             }
         }
@@ -201,7 +222,7 @@ impl Dispatch<'_> {
         })
     }
 
-    fn warn(&self, text: String) {
+    pub(super) fn warn(&self, text: String) {
         (self.tell)(&Told::Warning { text });
     }
 
@@ -229,17 +250,24 @@ impl Dispatch<'_> {
     }
 
     fn measure(&self) {
-        let device = self.device_memory.load(Ordering::Relaxed);
-        (self.tell)(&self.board.memory(Memory::now().resident, device));
+        (self.tell)(&self.board.memory(Memory::now().resident, self.device.resident()));
     }
 
-    /// A worker of the CPU or the encoder lane.
+    /// Says when a step is let through although it is expected to take more than there is.
+    pub(super) fn warn_of_little_room(&self, lane: Lane, bytes: u64) {
+        let room = self.batch.options.memory;
+        if bytes > room && self.told_of_room.lock().unwrap_or_else(PoisonError::into_inner).insert(lane) {
+            let (bytes, room) = (Bytes(bytes), Bytes(room));
+            self.warn(format!(
+                "a step of the {lane} lane is expected to take {bytes} of {room}: it is made alone"
+            ));
+        }
+    }
+
+    /// A worker of any lane but the device's.
     fn take_turns(&self, worker: &Worker<'_>) {
-        let demand = |video: usize| match worker.lane {
-            Lane::Encoder => encoder_demand(&self.batch.videos[video]),
-            _ => 0,
-        };
-        while let Some((step, video, bytes)) = self.board.take(worker.lane, demand) {
+        while let Some((step, video, bytes)) = self.board.take(worker.lane) {
+            self.warn_of_little_room(worker.lane, bytes);
             let done = worker.work(step, video);
             self.board.give_back(bytes);
             match done {
@@ -258,7 +286,7 @@ impl Dispatch<'_> {
     }
 
     /// Tries a video again, or gives it up.
-    fn failed(&self, video: usize, stage: Stage, kind: Kind, message: String) {
+    pub(super) fn failed(&self, video: usize, stage: Stage, kind: Kind, message: String) {
         if kind == Kind::Cancelled {
             return;
         }
@@ -284,209 +312,9 @@ impl Dispatch<'_> {
             self.board.stop(Stopped::Failure);
         }
     }
-
-    /// The device lane: wave after wave, each in a process of its own.
-    fn take_waves(&self) {
-        let mut watchdog = Watchdog::new(self.batch.options.watchdog);
-        let mut deaths = Deaths::default();
-        let mut peaks = 0;
-        while let Some((wave, bytes)) = self.board.take_wave(|_| peaks) {
-            peaks = self.wave(wave, &mut watchdog, &mut deaths).max(peaks);
-            self.board.give_back(bytes);
-        }
-    }
-
-    /// Draws a wave, with as many processes as it takes; the most memory one of them held.
-    fn wave(&self, mut wave: Vec<usize>, watchdog: &mut Watchdog, deaths: &mut Deaths) -> u64 {
-        let videos = &self.batch.videos;
-        let begun = Instant::now();
-        let names = wave.iter().map(|&video| videos[video].id.clone()).collect();
-        let model = videos[wave[0]].job.pipeline.images.model.clone();
-        (self.tell)(&Told::WaveStarted { videos: names, model });
-        let mut hearing =
-            Hearing { dispatch: self, at_work: None, drawn: None, peak: 0, settled: BTreeSet::new() };
-        let mut canary = None;
-        while !wave.is_empty() {
-            let quarantined = self.board.state().quarantined.clone();
-            if let Some(why) = quarantined {
-                wave.iter().for_each(|&video| self.failed(video, Stage::Images, Kind::Failed, why.clone()));
-                break;
-            }
-            let order =
-                Order { videos: wave.iter().map(|&video| videos[video].order.clone()).collect(), canary };
-            let ordered = wave.clone();
-            // Loading the models is the first video's.
-            hearing.begin(wave[0], Stage::Images);
-            let end = device::run(self.batch.hooks.device, &order, watchdog, &self.cancel, &mut |say| {
-                hearing.hear(&wave, say, deaths);
-            });
-            hearing.step_ends(false);
-            self.device_memory.store(0, Ordering::Relaxed);
-            wave.retain(|video| !hearing.settled.contains(video));
-            match end {
-                End::Cancelled => break,
-                End::Finished => {
-                    // Whatever it did not settle it will not settle next time either.
-                    let message = "the process that draws ended without having drawn all of it";
-                    for &video in &wave {
-                        self.failed(video, Stage::Images, Kind::Failed, message.to_owned());
-                    }
-                    break;
-                }
-                End::Died { video, scene, stage, why, log } => {
-                    let Some(&place) = ordered.get(video) else { break };
-                    let id = videos[place].id.clone();
-                    (self.tell)(&Told::DeviceDied { video: id.clone(), why: why.clone(), log: log.clone() });
-                    self.board.state().tracks[place].remember(log);
-                    match deaths.died(&id, scene, stage) {
-                        Verdict::Again => {}
-                        Verdict::SetAside => {
-                            let message = format!("scene {}: {why}, twice: it is set aside", scene + 1);
-                            // Tried twice already.
-                            self.board.state().tracks[place].attempts = self.batch.options.retries;
-                            self.failed(place, stage, Kind::Failed, message);
-                            wave.retain(|video| *video != place);
-                        }
-                        Verdict::Quarantine => {
-                            let message = format!(
-                                "the device is no longer used: its process died three times without finishing anything, at last because {why}"
-                            );
-                            self.warn(message.clone());
-                            self.board.state().quarantined = Some(message);
-                        }
-                    }
-                    canary = hearing.drawn.and_then(|(drawn, scene)| {
-                        Some(Canary { video: wave.iter().position(|video| *video == drawn)?, scene })
-                    });
-                }
-            }
-        }
-        (self.tell)(&Told::WaveEnded { seconds: begun.elapsed().as_secs_f64(), peak: hearing.peak });
-        hearing.peak
-    }
 }
 
 /// Whether trying again may help.
 fn may_pass(kind: Kind) -> bool {
     matches!(kind, Kind::Failed | Kind::Network | Kind::OutOfMemory)
-}
-
-/// Bytes that rendering and encoding a video takes: measured as the growth of `generate` over its last
-/// stage, with everything before it in the store.
-fn encoder_demand(video: &Video) -> u64 {
-    let size = video.job.pipeline.frame_size();
-    ENCODER_BYTES_A_PIXEL * u64::from(size.width) * u64::from(size.height)
-}
-
-/// 1080x1920 at quality `high` took 500 MiB.
-const ENCODER_BYTES_A_PIXEL: u64 = 256;
-
-/// Passes on what the device's process says.
-struct Hearing<'a> {
-    dispatch: &'a Dispatch<'a>,
-    /// The video and stage the device is at, and since when.
-    at_work: Option<(usize, Stage, Instant)>,
-    /// A picture that was drawn, to try the device with after a restart.
-    drawn: Option<(usize, usize)>,
-    peak: u64,
-    settled: BTreeSet<usize>,
-}
-
-impl Hearing<'_> {
-    fn hear(&mut self, wave: &[usize], say: &Say, deaths: &mut Deaths) {
-        let board = self.dispatch.board;
-        match say {
-            Say::Happened { video, scene, stage, happening } => {
-                let concerned: Vec<usize> = match video {
-                    Some(video) => wave.get(*video).copied().into_iter().collect(),
-                    None => wave.to_vec(),
-                };
-                for place in concerned {
-                    self.happened(place, *scene, *stage, happening, video.is_some());
-                }
-                if matches!(happening, Happening::Step { hit: false }) {
-                    deaths.works();
-                }
-            }
-            Say::Ready { video } => {
-                self.step_ends(true);
-                let Some(&place) = wave.get(*video) else { return };
-                if self.settled.insert(place) {
-                    board.queue(place, Step::Edit);
-                }
-            }
-            Say::Failed { video, stage, kind, message } => {
-                self.step_ends(false);
-                let Some(&place) = wave.get(*video) else { return };
-                if self.settled.insert(place) {
-                    self.dispatch.failed(place, *stage, *kind, message.clone());
-                }
-            }
-            Say::Memory(memory) => {
-                self.peak = self.peak.max(memory.peak.unwrap_or(memory.resident));
-                self.dispatch.device_memory.store(memory.resident, Ordering::Relaxed);
-            }
-            Say::Unfit { .. } | Say::Finished => {}
-        }
-    }
-
-    fn happened(&mut self, place: usize, scene: usize, stage: Stage, happening: &Happening, own: bool) {
-        if own {
-            self.begin(place, stage);
-        }
-        let id = self.dispatch.batch.videos[place].id.clone();
-        let event = Event::Stage { stage, happening: happening.clone() };
-        {
-            let mut state = self.dispatch.board.state();
-            let track = &mut state.tracks[place];
-            track.remember(said(&event));
-            let record = track.device.entry(stage).or_insert_with(|| StageRecord {
-                stage,
-                seconds: 0.0,
-                hits: 0,
-                made: 0,
-                memory: Memory::now(),
-                notes: Vec::new(),
-                warnings: Vec::new(),
-            });
-            match happening {
-                Happening::Step { hit: false } => {
-                    record.made += 1;
-                    if stage == Stage::Images {
-                        self.drawn = Some((place, scene));
-                    }
-                }
-                Happening::Note { text } => record.notes.push(text.clone()),
-                Happening::Warning { text } => record.warnings.push(text.clone()),
-                Happening::Step { hit: true } | Happening::Progress(_) => {}
-            }
-        }
-        (self.dispatch.tell)(&Told::Video { video: id, happened: event });
-    }
-
-    /// The device is at a stage of a video, if it was not already.
-    fn begin(&mut self, place: usize, stage: Stage) {
-        if self.at_work.is_none_or(|(video, at, _)| (video, at) != (place, stage)) {
-            self.step_ends(true);
-            self.at_work = Some((place, stage, Instant::now()));
-            let video = self.dispatch.batch.videos[place].id.clone();
-            (self.dispatch.tell)(&Told::StepStarted { video, lane: Lane::Device, worker: 0, stage });
-        }
-    }
-
-    /// The device goes on to something else.
-    fn step_ends(&mut self, ok: bool) {
-        let Some((place, stage, begun)) = self.at_work.take() else { return };
-        let seconds = begun.elapsed().as_secs_f64();
-        {
-            let mut state = self.dispatch.board.state();
-            let track = &mut state.tracks[place];
-            track.seconds += seconds;
-            if let Some(record) = track.device.get_mut(&stage) {
-                record.seconds += seconds;
-            }
-        }
-        let video = self.dispatch.batch.videos[place].id.clone();
-        (self.dispatch.tell)(&Told::StepEnded { video, lane: Lane::Device, worker: 0, stage, seconds, ok });
-    }
 }

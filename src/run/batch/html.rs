@@ -8,7 +8,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Lane, Report, Span, Status, Stopped, VideoReport,
+    Report, Status, Stopped, VideoReport,
+    drawings::{write_gantt, write_memory},
     folder::thumbnail,
     report::{Failure, RunReport},
 };
@@ -199,6 +200,13 @@ fn write_run(page: &mut String, run: &RunReport) -> std::fmt::Result {
         let waves: Vec<_> = run.waves.iter().map(ToString::to_string).collect();
         write!(page, " Models were loaded for {} videos at a time.", waves.join(", "))?;
     }
+    if run.renewed > 0 {
+        write!(
+            page,
+            " The process that held them had grown, and gave way to a fresh one: {}.",
+            times(run.renewed)
+        )?;
+    }
     page.push_str("</p>");
     if run.spans.is_empty() {
         page.push_str("<p class=quiet>There was nothing to do.</p></section>");
@@ -207,86 +215,6 @@ fn write_run(page: &mut String, run: &RunReport) -> std::fmt::Result {
     write_gantt(page, run)?;
     page.push_str("</section>");
     write_memory(page, run)
-}
-
-fn write_gantt(page: &mut String, run: &RunReport) -> std::fmt::Result {
-    let total = run.seconds.max(0.001);
-    page.push_str("<div class=legend>");
-    for stage in Stage::ALL {
-        write!(page, "<span><i class=\"box {stage}\"></i>{stage}</span>")?;
-    }
-    page.push_str("</div><div class=gantt>");
-    for lane in Lane::ALL {
-        let workers = run.spans.iter().filter(|span| span.lane == lane).map(|span| span.worker + 1).max();
-        let busy = run.busy.get(&lane).copied().unwrap_or(0.0);
-        for worker in 0..workers.unwrap_or(0) {
-            let label = if worker == 0 { lane.name() } else { "" };
-            let share = busy / total / workers.unwrap_or(1) as f64 * 100.0;
-            let share = if worker == 0 { format!("{share:.0} %") } else { String::new() };
-            write!(
-                page,
-                "<div class=row><span class=lane>{label} <small>{share}</small></span>\
-                 <svg viewBox='0 0 1000 10' preserveAspectRatio=none role=img aria-label='{lane} lane'>"
-            )?;
-            for Span { video, stage, start, seconds, .. } in
-                run.spans.iter().filter(|span| (span.lane, span.worker) == (lane, worker))
-            {
-                let (x, width) = (start / total * 1000.0, (seconds / total * 1000.0).max(0.6));
-                write!(
-                    page,
-                    "<rect class={stage} x={x:.2} width={width:.2} height=10><title>{}: {stage}, {}</title></rect>",
-                    escape(video),
-                    took(*seconds),
-                )?;
-            }
-            page.push_str("</svg></div>");
-        }
-    }
-    write_axis(page, total)?;
-    page.push_str("</div>");
-    Ok(())
-}
-
-fn write_axis(page: &mut String, total: f64) -> std::fmt::Result {
-    page.push_str("<div class=axis>");
-    (0..=4).try_for_each(|tick| write!(page, "<span>{}</span>", took(total * f64::from(tick) / 4.0)))?;
-    page.push_str("</div>");
-    Ok(())
-}
-
-fn write_memory(page: &mut String, run: &RunReport) -> std::fmt::Result {
-    let Some(most) = run.memory.iter().map(|at| (at.own + at.device).max(at.reserved)).max() else {
-        return Ok(());
-    };
-    let total = run.seconds.max(0.001);
-    let top = most.max(1) as f64 * 1.1;
-    let points = |bytes: &dyn Fn(&super::report::MemoryAt) -> u64| {
-        let point = |at: &super::report::MemoryAt| {
-            format!("{:.1},{:.1}", at.at / total * 1000.0, 200.0 - bytes(at) as f64 / top * 200.0)
-        };
-        run.memory.iter().map(point).collect::<Vec<_>>().join(" ")
-    };
-    let (both, own) = (points(&|at| at.own + at.device), points(&|at| at.own));
-    let reserved = points(&|at| at.reserved);
-    let limit = match run.memory_limit {
-        0 => String::new(),
-        limit => format!(" Steps at work at once might take {} together.", Bytes(limit)),
-    };
-    write!(
-        page,
-        "<section><h2>Memory</h2><p>At most {} at a time.{limit}</p>\
-         <div class=legend><span><i class='box both'></i>measured, models included</span>\
-         <span><i class='box own'></i>this process alone</span><span><i class='box reserved'></i>expected</span></div>\
-         <div class=plot><span class=top>{}</span><svg viewBox='0 0 1000 200' preserveAspectRatio=none role=img \
-         aria-label='memory over time'><polygon class=both points='0,200 {both} 1000,200'/>\
-         <polygon class=own points='0,200 {own} 1000,200'/>\
-         <polyline class=reserved points='{reserved}'/></svg></div>",
-        Bytes(run.memory.iter().map(|at| at.own + at.device).max().unwrap_or(0)),
-        Bytes(top as u64),
-    )?;
-    write_axis(page, total)?;
-    page.push_str("</section>");
-    Ok(())
 }
 
 fn write_table(page: &mut String, report: &Report) -> std::fmt::Result {
@@ -351,7 +279,7 @@ fn word(status: Status) -> &'static str {
 }
 
 /// `0.4 s`, `12 s`, `2 min 05 s`, `3 h 07 min`.
-fn took(seconds: f64) -> String {
+pub(super) fn took(seconds: f64) -> String {
     match seconds {
         seconds if seconds < 9.95 => format!("{seconds:.1} s"),
         seconds if seconds < 59.5 => format!("{seconds:.0} s"),
@@ -365,13 +293,20 @@ fn took(seconds: f64) -> String {
     }
 }
 
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
 /// A moment as this machine's clock shows it.
 fn clock(seconds: f64) -> String {
     let moment = Timestamp::from_second(seconds as i64).unwrap_or_default();
     moment.to_zoned(TimeZone::system()).strftime("%A %-d %B %Y, %H:%M").to_string()
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

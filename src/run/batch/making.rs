@@ -39,6 +39,7 @@ impl Worker<'_> {
     pub(super) fn work(&self, step: Step, video: usize) -> Result<Option<Step>, Failed> {
         match step {
             Step::Speak => self.speak(video).map(Some),
+            Step::Direct => self.direct(video).map(Some),
             // Only what needs no model comes here.
             Step::Draw | Step::Edit => self.edit(video).map(Some),
             Step::Film => self.film(video).map(|()| None),
@@ -54,7 +55,12 @@ impl Worker<'_> {
     }
 
     fn speak(&self, video: usize) -> Result<Step, Failed> {
-        self.stages(video, &[Stage::Narration, Stage::Scenes])?;
+        self.stages(video, &[Stage::Narration])?;
+        Ok(if self.last(video) == Stage::Narration { Step::Film } else { Step::Direct })
+    }
+
+    fn direct(&self, video: usize) -> Result<Step, Failed> {
+        self.stages(video, &[Stage::Scenes])?;
         let last = self.last(video);
         if last < Stage::Images {
             return Ok(Step::Film);

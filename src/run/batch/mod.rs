@@ -1,11 +1,13 @@
 //! Many videos: in lanes, resumed after any end, with a report.
 //!
-//! `dispatch` hands videos to lanes, `making` is what each lane does with one, `wave` and `device`
-//! are the two sides of the process that holds the models, `folder` and `journal` what is kept on
-//! disk, `report` and `html` what is told in the morning.
+//! `dispatch` hands videos to lanes, `making` is what each lane does with one, `demand` where a step
+//! runs and what memory it takes. `wave` is the work of the process that holds the models, `device` and
+//! `waves` its parent's side. `folder` and `journal` are what is kept on disk, `report` and `html` what
+//! is told in the morning.
 //!
 //! ```text
 //! cpu      speak, direct ─────────────┐            ┌─ edit ─┐
+//! network  the same, by a server ─────┤            │        │
 //! device                draw, enlarge (a wave) ────┘        │
 //! encoder                                                   └─ render, encode, publish
 //! ```
@@ -14,8 +16,10 @@
 //! any moment is gone on with by running the same command again.
 
 mod board;
+mod demand;
 mod device;
 mod dispatch;
+mod drawings;
 mod error;
 mod folder;
 mod html;
@@ -25,6 +29,7 @@ mod report;
 mod shard;
 mod told;
 mod wave;
+mod waves;
 
 pub use device::Order;
 pub use dispatch::run;
@@ -87,6 +92,8 @@ pub struct Refused {
 pub struct Options {
     /// Workers of the CPU lane.
     pub jobs: usize,
+    /// Scripts spoken or directed by servers at once.
+    pub network: usize,
     /// Videos encoded at once.
     pub encoders: usize,
     /// How often a video that failed is tried again.

@@ -107,6 +107,15 @@ pub struct MemoryAt {
     pub reserved: u64,
 }
 
+/// What a process with models held at most, and was expected to, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// By the plan.
+    pub expected: u64,
+    /// Measured.
+    pub peak: u64,
+}
+
 /// One run, of all or of a shard.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
@@ -130,6 +139,10 @@ pub struct RunReport {
     pub memory: Vec<MemoryAt>,
     /// How often models were loaded, each time for how many videos.
     pub waves: Vec<usize>,
+    /// What the processes with the models held at most, and were expected to, in bytes; one a wave.
+    pub held: Vec<Held>,
+    /// How often such a process gave way to a fresh one because it had grown.
+    pub renewed: usize,
     /// What the user should look at.
     pub warnings: Vec<String>,
 }
@@ -240,6 +253,10 @@ fn read_run(root: &Path, lines: &[Line]) -> (RunReport, Vec<VideoReport>) {
                 run.spans.push(Span { video, lane, worker, stage, start, seconds });
             }
             Told::WaveStarted { videos, .. } => run.waves.push(videos.len()),
+            Told::WaveEnded { peak, expected, .. } => {
+                run.held.push(Held { expected: *expected, peak: *peak });
+            }
+            Told::DeviceRenewed { .. } => run.renewed += 1,
             Told::DeviceDied { video, why, .. } => run.warnings.push(format!("at {video}: {why}")),
             Told::Memory { own, device, reserved } => {
                 run.memory.push(MemoryAt { at: since, own: *own, device: *device, reserved: *reserved });
@@ -248,10 +265,7 @@ fn read_run(root: &Path, lines: &[Line]) -> (RunReport, Vec<VideoReport>) {
             Told::BatchEnded { seconds, stopped, .. } => {
                 (run.ended, run.stopped, run.seconds) = (true, *stopped, *seconds);
             }
-            Told::Video { .. }
-            | Told::StepStarted { .. }
-            | Told::WaveEnded { .. }
-            | Told::VideoLeft { .. } => {}
+            Told::Video { .. } | Told::StepStarted { .. } | Told::VideoLeft { .. } => {}
         }
     }
     let mut videos: Vec<_> = videos.into_values().collect();

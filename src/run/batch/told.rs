@@ -13,6 +13,8 @@ use crate::{
 pub enum Lane {
     /// What needs no model: speaking, directing, editing.
     Cpu,
+    /// Speaking and directing by a server.
+    Network,
     /// Models: one at a time.
     Device,
     /// Rendering and encoding.
@@ -21,12 +23,13 @@ pub enum Lane {
 
 impl Lane {
     /// Every lane, as shown.
-    pub const ALL: [Self; 3] = [Self::Cpu, Self::Device, Self::Encoder];
+    pub const ALL: [Self; 4] = [Self::Cpu, Self::Network, Self::Device, Self::Encoder];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Network => "network",
             Self::Device => "device",
             Self::Encoder => "encoder",
         }
@@ -103,6 +106,16 @@ pub enum Told {
         seconds: f64,
         /// The most memory its process held, in bytes.
         peak: u64,
+        /// The most it was expected to hold, in bytes.
+        #[serde(default)]
+        expected: u64,
+    },
+    /// The process that holds the models had grown and gave way to a fresh one.
+    DeviceRenewed {
+        /// Bytes it held after its first steps.
+        from: u64,
+        /// Bytes it held at last.
+        to: u64,
     },
     /// The process that holds the models died or hung; a new one goes on.
     DeviceDied {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Job, Memory};
 use crate::{
+    engine::{Device, Residency},
     models::{self, Catalog},
     pipeline::{Pipeline, UpscaleEngine},
     stages::{
@@ -56,6 +57,11 @@ pub enum Say {
         /// How it differs.
         message: String,
     },
+    /// The most bytes the child will hold, as the plan foretells. It waits until it is told to go on.
+    Expects {
+        /// In all, models and the process itself.
+        bytes: u64,
+    },
     /// Memory of the child, in bytes.
     Memory(Memory),
     /// The wave is through.
@@ -75,6 +81,10 @@ pub struct Canary {
 /// equal pictures; one whose memory is spoilt draws noise, tens of levels away.
 const UNFIT: f64 = 4.0;
 
+/// What ONNX Runtime holds at most beside what the plan foretells of a model: 103 MiB with `pocket`, of
+/// whose own 83 MiB little else is left to see.
+const RUNTIME_BYTES: u64 = 112 << 20;
+
 /// The model that enlarges for this job, if one does.
 ///
 /// # Errors
@@ -90,10 +100,23 @@ pub(super) fn upscaler(job: &Job) -> Result<Option<models::Upscaler>, models::Er
 }
 
 /// Draws and enlarges for all `jobs`, whose pipelines draw alike; ends early only when asked to.
-pub fn wave(jobs: &[Job], canary: Option<Canary>, store: &Store, cancel: &Cancel, say: &mut dyn FnMut(Say)) {
-    let mut wave = Wave { jobs, store, cancel, say, told: BTreeSet::new(), alive: vec![true; jobs.len()] };
-    wave.run(canary);
-    (wave.say)(Say::Finished);
+///
+/// Before anything is loaded it says what it expects to hold; `go` waits until there is room, and answers
+/// whether it is still wanted.
+pub fn wave(
+    jobs: &[Job],
+    canary: Option<Canary>,
+    store: &Store,
+    cancel: &Cancel,
+    go: &mut dyn FnMut() -> bool,
+    say: &mut dyn FnMut(Say),
+) {
+    let alive = vec![true; jobs.len()];
+    let mut wave = Wave { jobs, store, cancel, say, told: BTreeSet::new(), alive, residency: None };
+    if wave.expects_room(go) {
+        wave.run(canary);
+        (wave.say)(Say::Finished);
+    }
 }
 
 struct Wave<'a> {
@@ -104,12 +127,61 @@ struct Wave<'a> {
     /// The steps told already: after a failure the finished ones are found again.
     told: BTreeSet<(Stage, usize, usize)>,
     alive: Vec<bool>,
+    /// How the model is held in the room that was asked for.
+    residency: Option<Residency>,
 }
 
 /// Which video and which of its scenes a step belongs to.
 type Place = (usize, usize);
 
 impl Wave<'_> {
+    /// Says what drawing and enlarging will take, and waits for room.
+    ///
+    /// What is decided here holds when it is drawn: memory that others free meanwhile is not taken.
+    fn expects_room(&mut self, go: &mut dyn FnMut() -> bool) -> bool {
+        let mut models = 0;
+        if let Some(job) = self.jobs.first() {
+            let mut tell = |_: Stage, _: Happening| {};
+            let mut ctx = self.context(job, Stage::Images, &mut tell);
+            // What cannot be decided the stage itself tells of: it fails for the same reason.
+            if let Ok(decided) = images::decide(&job.pipeline, &mut ctx)
+                && decided.device == Device::Cpu
+            {
+                let refining = refine::decide(&job.pipeline, decided.size, &mut ctx).unwrap_or(0);
+                let enlarging = upscale::decide(&job.pipeline, decided.size, &mut ctx).unwrap_or(0);
+                models = decided.predicted.max(refining).max(enlarging) + RUNTIME_BYTES;
+                self.residency = Some(decided.residency);
+            }
+        }
+        (self.say)(Say::Expects { bytes: Memory::now().resident + models });
+        go()
+    }
+
+    fn context<'c>(
+        &'c self,
+        job: &Job,
+        stage: Stage,
+        tell: &'c mut dyn FnMut(Stage, Happening),
+    ) -> Context<'c> {
+        Context {
+            stage,
+            store: self.store,
+            models_dir: job.machine.models_dir.clone(),
+            draft: job.machine.draft,
+            cancel: self.cancel.clone(),
+            tell,
+        }
+    }
+
+    /// The pipeline of `job`; the model that draws is held as was decided.
+    fn pipeline(&self, job: &Job, stage: Stage) -> Pipeline {
+        let mut pipeline = job.pipeline.clone();
+        if stage == Stage::Images {
+            pipeline.memory.offload = pipeline.memory.offload.or(self.residency);
+        }
+        pipeline
+    }
+
     fn run(&mut self, canary: Option<Canary>) {
         let scenes: Vec<Vec<Scene>> = (0..self.jobs.len()).map(|video| self.scenes_of(video)).collect();
         let Some(first) = self.jobs.first() else { return };
@@ -197,6 +269,7 @@ impl Wave<'_> {
             let joined: Vec<T> = places.iter().map(|&(video, scene)| inputs[video][scene].clone()).collect();
             let Some(&(first, _)) = places.first() else { return Some(vec![Vec::new(); inputs.len()]) };
             let job = &self.jobs[first];
+            let pipeline = self.pipeline(job, stage);
             let mut done = 0;
             let made = {
                 let (told, say) = (&mut self.told, &mut *self.say);
@@ -227,7 +300,7 @@ impl Wave<'_> {
                     cancel: self.cancel.clone(),
                     tell: &mut tell,
                 };
-                work(&job.pipeline, &joined, &mut ctx)
+                work(&pipeline, &joined, &mut ctx)
             };
             for warning in self.store.take_warnings() {
                 let happening = Happening::Warning { text: warning.to_string() };
@@ -265,6 +338,7 @@ impl Wave<'_> {
             |error: &dyn std::error::Error| format!("the picture drawn to try the device failed: {error}");
         let apart = tempfile::tempdir().map_err(|error| said(&error))?;
         let apart = Store::open(apart.path()).map_err(|error| said(&error))?;
+        let pipeline = self.pipeline(job, Stage::Images);
         let draw = |store: &Store| -> Result<RgbImage, String> {
             let mut tell = |_: Stage, _: Happening| {};
             let mut ctx = Context {
@@ -276,7 +350,7 @@ impl Wave<'_> {
                 tell: &mut tell,
             };
             let scene = std::slice::from_ref(scene);
-            let stills = images::run(&job.pipeline, scene, &mut ctx).map_err(|error| said(&error))?;
+            let stills = images::run(&pipeline, scene, &mut ctx).map_err(|error| said(&error))?;
             let digest = stills.first().ok_or("no picture came")?.image;
             let bytes = store.get(digest).map_err(|error| said(&error))?.ok_or("the picture is gone")?;
             Ok(image::load_from_memory(&bytes).map_err(|error| said(&error))?.into_rgb8())

@@ -14,7 +14,7 @@ pub(super) use painter::png;
 pub(super) use placed::place;
 pub(super) use plan::{failed, unusable};
 pub(super) use stage::latents;
-pub use stage::{cached, decide, run};
+pub use stage::{Decided, cached, decide, run};
 
 /// What is raised when the same scene and settings give another picture than before.
 const VERSION: u32 = 1;

@@ -15,6 +15,7 @@ use super::{
     card,
     placed::place,
     plan::{Brush, Drawn, Looking, Plan, failed},
+    stage::Decided,
 };
 use crate::{
     diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage},
@@ -82,6 +83,13 @@ impl<'a> Painter<'a> {
             Error::new(Kind::Invalid, "scenes.characters", message)
         })?;
         Ok(Some(Likeness { picture: picture.to_rgb8(), scale: likeness.scale() }))
+    }
+
+    /// What was decided.
+    pub(super) fn decided(&self) -> Decided {
+        let Options { session, residency, limit, .. } = &self.options;
+        let predicted = if self.plan.brush.is_some() { *limit } else { 0 };
+        Decided { size: self.size(), device: session.device, residency: *residency, predicted }
     }
 
     /// The size it draws at.

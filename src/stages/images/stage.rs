@@ -9,6 +9,7 @@ use super::{
     plan::{Drawn, Plan},
 };
 use crate::{
+    engine::{Device, Residency},
     pipeline::Pipeline,
     store::Origin,
     story::{Scene, Size, Still},
@@ -27,8 +28,9 @@ pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Resu
     for (index, scene) in scenes.iter().enumerate() {
         ctx.cancel.check()?;
         let (drawn, origin) = match plan.find(scene, ctx)? {
-            Some(drawn) => (drawn, Origin::Hit),
-            None => {
+            // Looked at closely: one that is broken is drawn again, here and now.
+            Some(drawn) if is_whole(&drawn, ctx)? => (drawn, Origin::Hit),
+            _ => {
                 let item = format!("scene {} of {}", index + 1, scenes.len());
                 draw(&plan, &mut painter, scene, &item, ctx)?
             }
@@ -37,6 +39,16 @@ pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Resu
         stills.push(drawn.still(scene));
     }
     Ok(stills)
+}
+
+/// Whether the bytes of a picture, and of its latents if it has some, are what they were.
+fn is_whole(drawn: &Drawn, ctx: &Context<'_>) -> Result<bool, Error> {
+    for object in [Some(drawn.image), drawn.latents].into_iter().flatten() {
+        if ctx.store.get(object)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// How many of the pictures need not be drawn again.
@@ -53,13 +65,26 @@ pub fn cached(pipeline: &Pipeline, scenes: &[Scene], ctx: &Context<'_>) -> Resul
 }
 
 /// Says on which device, at which size and in how much memory pictures would be drawn, as
-/// [`Context::note`]s; answers the size. Loads no weight.
+/// [`Context::note`]s and as numbers. Loads no weight.
 ///
 /// # Errors
 /// When the model or the device is missing, the size cannot be drawn, or memory is too small.
-pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<Size, Error> {
+pub fn decide(pipeline: &Pipeline, ctx: &mut Context<'_>) -> Result<Decided, Error> {
     let plan = Plan::new(pipeline, ctx)?;
-    Ok(Painter::open(&plan, ctx)?.size())
+    Ok(Painter::open(&plan, ctx)?.decided())
+}
+
+/// How pictures would be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// At which size.
+    pub size: Size,
+    /// Where.
+    pub device: Device,
+    /// What of the model stays loaded there.
+    pub residency: Residency,
+    /// The most bytes the model is expected to take there; 0 where none draws.
+    pub predicted: u64,
 }
 
 /// The latents that `scene`, drawn as `still`, left off at: (1, channels, height / factor, width / factor).

@@ -13,7 +13,7 @@ mod stage;
 mod track;
 
 pub(super) use recording::asked;
-pub use stage::{Spoken, cached, run};
+pub use stage::{Spoken, cached, network_bytes, run};
 
 /// What is raised when the same script and settings sound different than before.
 const VERSION: u32 = 1;

@@ -122,6 +122,19 @@ impl Source {
     }
 }
 
+/// Bytes of the file of the network that speaks for `settings`; 0 where none does, or it is not there.
+pub(super) fn weight(settings: &Settings, catalog: &Catalog) -> u64 {
+    let found = match settings.engine {
+        VoiceEngine::Piper => {
+            let name = settings.model.as_deref().or(settings.voice.piper.as_deref()).unwrap_or_default();
+            network(catalog, name.split('#').next().unwrap_or_default(), "piper")
+        }
+        VoiceEngine::Kokoro => network(catalog, settings.model.as_deref().unwrap_or(KOKORO), KOKORO),
+        VoiceEngine::Espeak | VoiceEngine::Remote | VoiceEngine::Recording => return 0,
+    };
+    found.ok().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len())
+}
+
 /// The ONNX file that `name` means: a path, or a file or folder in the folder of models or in its part `shelf`.
 fn network(catalog: &Catalog, name: &str, shelf: &str) -> Result<PathBuf, String> {
     let models = catalog.folder();

@@ -1,5 +1,7 @@
 //! The stage: from a script to its sound and timings.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,11 +10,12 @@ use super::{
     cue::cues,
     own,
     recording::{Recording, Voices, record},
-    track,
+    source, track,
 };
 use crate::{
     audio::{Leveled, Method},
     digest::Digest,
+    models::Catalog,
     pipeline::{Pipeline, VoiceEngine},
     store::Origin,
     story::{Narration, Script},
@@ -87,6 +90,11 @@ pub fn cached(pipeline: &Pipeline, script: &Script, ctx: &Context<'_>) -> Result
         hits += usize::from(ctx.store.lookup::<Recording>(&cue.key)?.is_some());
     }
     Ok(Cached { steps, hits })
+}
+
+/// Bytes of the file of the network that would speak; 0 where none does.
+pub fn network_bytes(pipeline: &Pipeline, models_dir: Option<PathBuf>) -> u64 {
+    source::weight(&pipeline.narration, &Catalog::new(models_dir))
 }
 
 /// Tells the loudness reached, and warns where it is not the platform's.

@@ -50,17 +50,21 @@ impl<'a> Enlarger<'a> {
         }
     }
 
-    /// Says how pictures drawn at this size are enlarged; loads no weight.
-    pub(super) fn decide(&mut self, drawn: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
+    /// Says how pictures drawn at this size are enlarged, and in how many bytes; loads no weight.
+    pub(super) fn decide(&mut self, drawn: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
+        let mut predicted = 0;
         if let (Way::Model, Some(model)) = (self.way(drawn), &self.choice.model) {
             let (_, budget) = self.device()?;
             match model.network.plan(drawn, budget) {
-                Ok(plan) => ctx.note(plan.line()),
+                Ok(plan) => {
+                    predicted = plan.predicted;
+                    ctx.note(plan.line());
+                }
                 Err(error) => self.give_up(failed(error, ""), ctx)?,
             }
         }
         self.tell(drawn, ctx);
-        Ok(())
+        Ok(predicted)
     }
 
     /// Says, once for each size, when pictures are enlarged without a model.

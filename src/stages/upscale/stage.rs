@@ -26,8 +26,9 @@ pub fn run(pipeline: &Pipeline, pictures: &[Still], ctx: &mut Context<'_>) -> Re
         let item = format!("scene {} of {}", picture.scene + 1, pictures.len());
         ctx.progress(index as u64, pictures.len() as u64, "stills", item.as_str())?;
         let (way, image, origin) = match find(&choice, picture, ctx)? {
-            Some((way, image)) => (way, image, Origin::Hit),
-            None => make(&choice, &mut enlarger, picture, &item, ctx)?,
+            // Looked at closely: one that is broken is made again, here and now.
+            Some((way, image)) if ctx.store.get(image)?.is_some() => (way, image, Origin::Hit),
+            _ => make(&choice, &mut enlarger, picture, &item, ctx)?,
         };
         ctx.step(origin == Origin::Hit);
         stills.push(Still { scene: picture.scene, size: choice.size(picture.size, way), image });
@@ -50,11 +51,11 @@ pub fn cached(pipeline: &Pipeline, pictures: &[Still], ctx: &Context<'_>) -> Res
 }
 
 /// Says with what and in how much memory pictures drawn at this size would be enlarged, as
-/// [`Context::note`]s; loads no weight.
+/// [`Context::note`]s; answers the most bytes a model is expected to take for it. Loads no weight.
 ///
 /// # Errors
 /// When the model asked for or the device is missing, or memory is too small.
-pub fn decide(pipeline: &Pipeline, drawn: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
+pub fn decide(pipeline: &Pipeline, drawn: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
     let choice = Choice::new(pipeline, ctx)?;
     Enlarger::new(&choice, &pipeline.memory).decide(drawn, ctx)
 }
