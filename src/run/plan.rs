@@ -181,7 +181,7 @@ impl Planner<'_> {
         let refines = self.job.pipeline.refine.is_some() && !self.is_complete(Stage::Refine);
         let Some(drawn) = self.drawn.filter(|_| refines) else { return Ok(()) };
         let decide = |ctx: &mut Context<'_>| refine::decide(&self.job.pipeline, drawn, ctx);
-        let ((), notes) = self.with(Stage::Refine, decide)?;
+        let (_, notes) = self.with(Stage::Refine, decide)?;
         self.noted(Stage::Refine, notes);
         Ok(())
     }
