@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use super::{
     Cached, Context, Error, Kind,
-    images::{self, Decided, failed, place, png, unusable},
+    images::{self, failed, place, png, unusable},
 };
 use crate::{
-    diffusion::{self, Footprints, Geometry, Kept, Noise, Options, Request, Source, Start, TextToImage},
+    diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
     digest::Digest,
     models::{Catalog, Model},
     pipeline::{Pipeline, Refine},
@@ -113,17 +113,19 @@ pub fn cached(pipeline: &Pipeline, drawn: &[(Scene, Still)], ctx: &Context<'_>) 
 }
 
 /// Says on which device and in how much memory pictures of `size` would be refined, as [`Context::note`]s;
-/// answers that, or nothing where nothing is refined.
+/// answers the most bytes the model is expected to take for it.
 ///
 /// # Errors
 /// When the model or the device is missing, the size cannot be done, or memory is too small.
-pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<Option<Decided>, Error> {
-    let Some(plan) = Plan::new(pipeline, ctx)? else { return Ok(None) };
-    let (_, Options { session, residency, limit, .. }) = open(&plan, size, ctx)?;
-    Ok(Some(Decided { size, device: session.device, residency, predicted: limit }))
+pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
+    match Plan::new(pipeline, ctx)? {
+        Some(plan) => open(&plan, size, ctx).map(|(_, predicted)| predicted),
+        None => Ok(0),
+    }
 }
 
-fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToImage, Options), Error> {
+/// The second model, and the most bytes it is expected to take.
+fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToImage, u64), Error> {
     if !plan.geometry.fits(size) {
         let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
         let model = plan.model.name.clone();
@@ -138,11 +140,12 @@ fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToIma
             None => footprints.starting_from_pictures(),
         }
     })?;
+    let predicted = placed.options.limit;
     let refiner =
         TextToImage::open(&plan.model, placed.options).map_err(|error| failed(error, "refine.model"))?;
     let decisions = placed.why_device.into_iter().chain(placed.lines);
     decisions.chain(refiner.notes().to_vec()).for_each(|line| ctx.note(line));
-    Ok((refiner, placed.options))
+    Ok((refiner, predicted))
 }
 
 /// Draws a part of one picture anew, and puts it into the store.

@@ -147,6 +147,7 @@ fn servers_are_asked_by_so_many_at_once_and_the_other_lanes_go_on() {
         let line = format!(
             "batch scripts -o out{most} --stop-after scenes --network {most} --jobs 8 --json \
              --set narration.engine=remote --set narration.remote.url={url} --set narration.remote.key=none \
+             --set narration.remote.price=15 \
              --set scenes.engine=llm --set scenes.llm.url={url} --set scenes.llm.key=none"
         );
         let output = place.shortform(&line).env("NO_PROXY", "*").output().unwrap();
@@ -164,6 +165,11 @@ fn servers_are_asked_by_so_many_at_once_and_the_other_lanes_go_on() {
         assert_eq!(server.most.load(Ordering::SeqCst), wanted);
         let spans = report["runs"][0]["spans"].as_array().unwrap();
         assert!(spans.iter().all(|span| span["lane"] == "network"), "{spans:?}");
+        let page = std::fs::read_to_string(place.path(&format!("out{most}/report.html"))).unwrap();
+        assert!(
+            page.contains(&format!("{url} was asked for 8 storyboards"))
+                && page.contains(" sentences: about 0.0")
+        );
         let workers: BTreeSet<_> = spans.iter().map(|span| span["worker"].as_u64()).collect();
         assert_eq!(workers.len(), most);
     }

@@ -117,6 +117,18 @@ fn shards_make_everything_once_and_report_together() {
     let report = place.report("out");
     assert_eq!(report["totals"], serde_json::json!({ "made": 5 }));
     assert_eq!(report["runs"].as_array().unwrap().len(), 2);
+    // As Slurm runs each task of an array: the line in a shell, and who is who in variables.
+    for task in 1..=3 {
+        let output = place
+            .under("sh", &["-c", "exec \"$@\"", "sh"], "batch scripts -o array --draft")
+            .env("SLURM_ARRAY_TASK_ID", task.to_string())
+            .env("SLURM_ARRAY_TASK_MIN", "1")
+            .env("SLURM_ARRAY_TASK_COUNT", "3")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", super::program::said(&output));
+    }
+    assert_eq!(place.videos("array"), place.videos("out"));
     // As a cluster says it, each machine with a disk of its own.
     for index in 0..2 {
         let line = format!("batch scripts -o node{index} --draft --shard /2");

@@ -69,14 +69,17 @@ fn the_report_is_one_page_that_any_browser_shows() {
     let frame = place.path("out/frame.html");
     let script = "onload=()=>{let d=f.contentDocument,v=[...d.querySelectorAll('video')];\
         document.title=[d.documentElement.scrollWidth,v.length,v.every(v=>v.poster.length>1000),\
-        d.querySelectorAll('rect').length,d.querySelector('h1').textContent].join('|')}";
+        d.querySelectorAll('rect').length,\
+        d.querySelectorAll('.plot polygon,.plot polyline').length,d.querySelector('h1').textContent].join('|')}";
     fs::write(&frame, format!("<title></title><iframe id=f src=report.html width=390 height=800 style='border:0'></iframe><script>{script}</script>")).unwrap();
     let shown = chromium(&["--dump-dom"], &frame);
     let title = shown.split("<title>").nth(1).unwrap().split("</title>").next().unwrap().to_owned();
-    let [width, videos, posters, spans, heading] = title.split('|').collect::<Vec<_>>()[..] else {
+    let [width, videos, posters, spans, curves, heading] = title.split('|').collect::<Vec<_>>()[..] else {
         panic!("{title}")
     };
     assert_eq!((width, videos, posters), ("390", "3", "true"), "{title}");
     assert!(spans.parse::<usize>().unwrap() >= 18, "{title}");
+    // Memory: of all, of the program alone, and as expected.
+    assert_eq!(curves, "3", "{title}");
     assert_eq!(heading, "3 of 4 videos are ready, 1 failed");
 }

@@ -29,7 +29,6 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn of(job: &Job) -> Self {
         let (pipeline, draft) = (&job.pipeline, job.machine.draft);
-        let size = pipeline.frame_size();
         let network = match draft {
             true => 0,
             false => narration::network_bytes(pipeline, job.machine.models_dir.clone()),
@@ -38,7 +37,7 @@ impl Demand {
             asks_voice: !draft && pipeline.narration.engine == VoiceEngine::Remote,
             asks_director: !draft && pipeline.scenes.engine == DirectorEngine::Llm,
             voice: (network as f64 * NETWORK_LOADING) as u64,
-            encoder: ENCODER_BYTES_A_PIXEL * u64::from(size.width) * u64::from(size.height),
+            encoder: ENCODER_BYTES_A_PIXEL * pipeline.frame_size().area(),
         }
     }
 

@@ -57,9 +57,10 @@ fn write_axis(page: &mut String, total: f64) -> std::fmt::Result {
 
 /// Memory over time, measured and foretold.
 pub(super) fn write_memory(page: &mut String, run: &RunReport) -> std::fmt::Result {
-    let Some(most) = run.memory.iter().map(|at| (at.own + at.device).max(at.reserved)).max() else {
-        return Ok(());
-    };
+    // What steps were expected to take comes on top of what the program held before the first one.
+    let Some(before) = run.memory.first().map(|at| at.own) else { return Ok(()) };
+    let expected = |at: &MemoryAt| before + at.reserved;
+    let most = run.memory.iter().map(|at| (at.own + at.device).max(expected(at))).max().unwrap_or(0);
     let total = run.seconds.max(0.001);
     let top = most.max(1) as f64 * 1.1;
     let points = |bytes: &dyn Fn(&MemoryAt) -> u64| {
@@ -69,7 +70,7 @@ pub(super) fn write_memory(page: &mut String, run: &RunReport) -> std::fmt::Resu
         run.memory.iter().map(point).collect::<Vec<_>>().join(" ")
     };
     let (both, own) = (points(&|at| at.own + at.device), points(&|at| at.own));
-    let reserved = points(&|at| at.reserved);
+    let reserved = points(&expected);
     let limit = match run.memory_limit {
         0 => String::new(),
         limit => format!(" Steps at work at once might take {} together.", Bytes(limit)),

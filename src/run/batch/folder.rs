@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Shard,
+    Asked, Error, Shard,
     journal::{Journal, seal, unseal},
 };
 use crate::{audio::Measurement, digest::Digest, run::StageRecord, store::write_atomically};
@@ -49,6 +49,9 @@ pub struct Done {
     pub loudness: Option<Measurement>,
     /// What each stage took.
     pub stages: Vec<StageRecord>,
+    /// Which servers were asked.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
 }
 
 /// A finished file.

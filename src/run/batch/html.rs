@@ -9,6 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Report, Status, Stopped, VideoReport,
+    asked::told,
     drawings::{write_gantt, write_memory},
     folder::thumbnail,
     report::{Failure, RunReport},
@@ -47,8 +48,11 @@ fn write_page(page: &mut String, report: &Report, folder: &Path) -> std::fmt::Re
     write_table(page, report)?;
     writeln!(
         page,
-        "<footer>Made by shortform {}. Costs: no paid service was used; machine time is shown above.{}</footer></main></body></html>",
+        "<footer>Made by shortform {}. Costs of this run: {}; machine time is shown above.{}</footer></main></body></html>",
         report.shortform,
+        escape(&told(
+            report.videos.iter().filter(|video| video.status == Status::Made).flat_map(|v| &v.asked)
+        )),
         match report.torn_lines {
             0 => String::new(),
             torn =>

@@ -5,7 +5,7 @@ use std::{path::Path, time::Instant};
 use image::{ImageEncoder, codecs::jpeg::JpegEncoder, imageops::FilterType};
 
 use super::{
-    Batch, Done, Error, Finished, Lane, Told, Video,
+    Asked, Batch, Done, Error, Finished, Lane, Told, Video,
     board::{Board, Step, Track},
     folder::{Folder, sweep_parts},
     wave,
@@ -193,6 +193,7 @@ impl Worker<'_> {
             duration,
             seconds,
             loudness,
+            asked: Asked::of(job, &product.stages),
             stages: product.stages,
         };
         let thumbnail = thumbnail(&paths);

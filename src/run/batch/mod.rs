@@ -15,6 +15,7 @@
 //! Nothing here decides what is finished: the files and the store do. So a run that is killed at
 //! any moment is gone on with by running the same command again.
 
+mod asked;
 mod board;
 mod demand;
 mod device;
@@ -31,6 +32,7 @@ mod told;
 mod wave;
 mod waves;
 
+pub use asked::Asked;
 pub use device::Order;
 pub use dispatch::run;
 pub use error::Error;

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Lane, Stopped, Told,
+    Asked, Error, Lane, Stopped, Told,
     folder::{self, read_done},
     html::html,
     journal::{self, Line},
@@ -53,6 +53,8 @@ pub struct VideoReport {
     pub loudness: Option<Measurement>,
     /// What each stage took, what was reused, decisions, fallbacks.
     pub stages: Vec<StageRecord>,
+    /// Which servers were asked when it was made.
+    pub asked: Vec<Asked>,
     /// Where and why it failed.
     pub failure: Option<Failure>,
     /// Its files, below the folder of the report.
@@ -283,6 +285,7 @@ fn unfinished(root: &Path, id: &str) -> VideoReport {
         seconds: None,
         loudness: None,
         stages: Vec::new(),
+        asked: Vec::new(),
         failure: None,
         files: Vec::new(),
         retries: 0,
@@ -302,5 +305,6 @@ fn look_up(root: &Path, video: &mut VideoReport) {
     video.seconds = Some(done.seconds);
     video.loudness = done.loudness;
     video.stages = done.stages;
+    video.asked = done.asked;
     video.files = done.files.into_iter().map(|file| file.path).collect();
 }

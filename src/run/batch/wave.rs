@@ -147,13 +147,10 @@ impl Wave<'_> {
             if let Ok(decided) = images::decide(&job.pipeline, &mut ctx)
                 && decided.device == Device::Cpu
             {
+                let refining = refine::decide(&job.pipeline, decided.size, &mut ctx).unwrap_or(0);
                 let enlarging = upscale::decide(&job.pipeline, decided.size, &mut ctx).unwrap_or(0);
-                let refining = refine::decide(&job.pipeline, decided.size, &mut ctx).ok().flatten();
-                let refined = refining.map_or(0, |refining| refining.predicted);
-                models = decided.predicted.max(refined).max(enlarging) + RUNTIME_BYTES;
-                // Both models are held as the one that needs more care is.
-                let slower = refining.map(|refining| refining.residency).max(Some(decided.residency));
-                self.residency = slower;
+                models = decided.predicted.max(refining).max(enlarging) + RUNTIME_BYTES;
+                self.residency = Some(decided.residency);
             }
         }
         (self.say)(Say::Expects { bytes: Memory::now().resident + models });
@@ -176,10 +173,12 @@ impl Wave<'_> {
         }
     }
 
-    /// The pipeline of `job`, its model held as was decided.
-    fn pipeline(&self, job: &Job) -> Pipeline {
+    /// The pipeline of `job`; the model that draws is held as was decided.
+    fn pipeline(&self, job: &Job, stage: Stage) -> Pipeline {
         let mut pipeline = job.pipeline.clone();
-        pipeline.memory.offload = pipeline.memory.offload.or(self.residency);
+        if stage == Stage::Images {
+            pipeline.memory.offload = pipeline.memory.offload.or(self.residency);
+        }
         pipeline
     }
 
@@ -270,7 +269,7 @@ impl Wave<'_> {
             let joined: Vec<T> = places.iter().map(|&(video, scene)| inputs[video][scene].clone()).collect();
             let Some(&(first, _)) = places.first() else { return Some(vec![Vec::new(); inputs.len()]) };
             let job = &self.jobs[first];
-            let pipeline = self.pipeline(job);
+            let pipeline = self.pipeline(job, stage);
             let mut done = 0;
             let made = {
                 let (told, say) = (&mut self.told, &mut *self.say);
@@ -339,7 +338,7 @@ impl Wave<'_> {
             |error: &dyn std::error::Error| format!("the picture drawn to try the device failed: {error}");
         let apart = tempfile::tempdir().map_err(|error| said(&error))?;
         let apart = Store::open(apart.path()).map_err(|error| said(&error))?;
-        let pipeline = self.pipeline(job);
+        let pipeline = self.pipeline(job, Stage::Images);
         let draw = |store: &Store| -> Result<RgbImage, String> {
             let mut tell = |_: Stage, _: Happening| {};
             let mut ctx = Context {

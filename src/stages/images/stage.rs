@@ -29,7 +29,7 @@ pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Resu
         ctx.cancel.check()?;
         let (drawn, origin) = match plan.find(scene, ctx)? {
             // Looked at closely: one that is broken is drawn again, here and now.
-            Some(drawn) if ctx.store.get(drawn.image)?.is_some() => (drawn, Origin::Hit),
+            Some(drawn) if is_whole(&drawn, ctx)? => (drawn, Origin::Hit),
             _ => {
                 let item = format!("scene {} of {}", index + 1, scenes.len());
                 draw(&plan, &mut painter, scene, &item, ctx)?
@@ -39,6 +39,16 @@ pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Resu
         stills.push(drawn.still(scene));
     }
     Ok(stills)
+}
+
+/// Whether the bytes of a picture, and of its latents if it has some, are what they were.
+fn is_whole(drawn: &Drawn, ctx: &Context<'_>) -> Result<bool, Error> {
+    for object in [Some(drawn.image), drawn.latents].into_iter().flatten() {
+        if ctx.store.get(object)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// How many of the pictures need not be drawn again.
