@@ -2,8 +2,8 @@
 //!
 //! `dispatch` hands videos to lanes, `making` is what each lane does with one, `demand` where a step
 //! runs and what memory it takes. `wave` is the work of the process that holds the models, `device` and
-//! `waves` its parent's side. `folder` and `journal` are what is kept on disk, `report` and `html` what
-//! is told in the morning.
+//! `waves` its parent's side, `deaths` what follows when it dies. `folder` and `journal` are what is kept
+//! on disk, `report` and `html` what is told in the morning.
 //!
 //! ```text
 //! cpu      speak, direct ─────────────┐            ┌─ edit ─┐
@@ -17,6 +17,7 @@
 
 mod asked;
 mod board;
+mod deaths;
 mod demand;
 mod device;
 mod dispatch;

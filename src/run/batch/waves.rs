@@ -9,7 +9,8 @@ use std::{
 use super::{
     Lane, Order, Told,
     board::Step,
-    device::{self, Deaths, End, Listener, Verdict, Watchdog},
+    deaths::{Deaths, Verdict},
+    device::{self, End, Listener, Watchdog},
     dispatch::Dispatch,
     making::said,
     wave::{Canary, Say},
