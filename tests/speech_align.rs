@@ -86,7 +86,8 @@ fn words_are_found_in_a_piper_voice() {
     {
         let config = config.replace("\"voice\": \"en-us\"", &format!("\"voice\": \"{voice}\""));
         std::fs::write(folder.path().join("speaking.onnx.json"), config).unwrap();
-        for rate in [1.0, 0.8, 1.25] {
+        // Not slower than its pieces are: silence would follow each of them inside of its phoneme, as in no voice.
+        for rate in [1.0, 1.25] {
             let tokens = tokens(text, language);
             let mut piper = Piper::open(&model, None, 0.0, language).unwrap();
             let known = piper.speak(&Utterance { tokens: &tokens, rate }).unwrap();
