@@ -313,10 +313,13 @@ fn other_languages_are_read_or_it_is_said() {
     assert!(direction.notes[1].text.contains("no word leads to a picture"));
 }
 
+/// A sentence, the subjects a person might pick for it, and the light or weather that it names.
+type Named<'a> = (&'a str, &'a [&'a str], &'a str);
+
 /// Sentences as people write them, and what a person would pick; light or weather where the sentence names it.
 #[test]
 fn nine_languages_lead_to_what_they_name() {
-    let cases: [(&str, &[(&str, &[&str], &str)]); 9] = [
+    let cases: [(&str, &[Named<'_>]); 9] = [
         (
             "de-DE",
             &[
