@@ -14,7 +14,7 @@ demo: setup
 test: (setup "--tests")
     cargo test --release --locked
 
-# Print figures as ratios, both sides measured here and now
+# Print figures as ratios, both sides measured here and now (SHORTFORM_BENCH_PYTHON: a Python with the reference, torch and diffusers)
 bench: (setup "--tests")
     cargo bench --locked --bench figures --bench drawing
 

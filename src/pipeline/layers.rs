@@ -65,6 +65,8 @@ const NOT_SETTINGS: &[&str] = &[
     "COLOR",
     "LOG",
     "FAULT",
+    "BENCH_DIR",
+    "BENCH_PYTHON",
 ];
 
 /// Lays `over` onto `base`.
