@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import warnings
@@ -21,7 +20,7 @@ from transformers import CLIPVisionModelWithProjection
 from transformers.utils import logging
 
 import proof
-from errors import Refused
+from errors import Refused, made_whole, reported
 from export import DTYPES, OPSETS, say, trace, versions
 from precision import Outside32, halved
 from storage import store
@@ -84,8 +83,6 @@ def image_encoder(folder: Path, target: Path, scratch: Path, dtype: str) -> list
 
 def export(args: argparse.Namespace) -> None:
     out: Path = args.out.resolve()
-    if out.exists() and not args.force:
-        raise Refused(f"{out}: is there already; name another folder, or replace it with --force")
     kind = kind_of(args.adapter)
     if not (args.image_encoder / "config.json").is_file():
         raise Refused(f"{args.image_encoder}: no config.json: an image encoder is a folder as transformers saves it")
@@ -93,10 +90,7 @@ def export(args: argparse.Namespace) -> None:
     wanted, has = width_wanted(args.adapter, kind), config.get("projection_dim" if kind == "linear" else "hidden_size")
     if wanted != has:
         raise Refused(f"{args.adapter}: was trained with an image encoder {wanted} wide, and {args.image_encoder} is {has} wide: take the adapter's own")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage, aside = (out.parent / f".{out.name}.{name}-{os.getpid()}" for name in ("part", "old"))
-    stage.mkdir()
-    try:
+    with made_whole(out, args.force) as stage:
         with torch.no_grad():
             errors = image_encoder(args.image_encoder, stage / "image_encoder", stage / ".traced", args.dtype)
         shutil.rmtree(stage / ".traced")
@@ -107,12 +101,6 @@ def export(args: argparse.Namespace) -> None:
                 shutil.copyfile(prepared, stage / "feature_extractor/preprocessor_config.json")
         record = {"adapter": args.adapter.name, "kind": kind, "dtype": args.dtype, "versions": versions(), "errors": errors}
         (stage / "export.json").write_text(json.dumps(record, indent=1) + "\n")
-        if out.exists():
-            out.rename(aside)
-        stage.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     say(f"done: {out}")
 
 
@@ -125,15 +113,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
     args = parser.parse_args(sys.argv[1:] if words is None else words)
     logging.disable_progress_bar()
-    try:
-        export(args)
-    except Refused as refused:
-        print(f"error: {refused}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or args.out}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
+    return reported(lambda: export(args), args.out)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import argparse
 import gc
 import json
 import logging
-import os
 import shutil
 import sys
 import time
@@ -26,7 +25,7 @@ import checkpoint as checkpoints
 import proof
 import small_files
 from checkpoint import PARTS, Checkpoint
-from errors import Refused
+from errors import Refused, made_whole, reported
 from precision import Outside32, halved
 from storage import store
 
@@ -136,14 +135,9 @@ def check_room(source: Checkpoint, parts: list[str], dtype: str, where: Path) ->
 
 def export(args: argparse.Namespace) -> None:
     out: Path = args.out.resolve()
-    if out.exists() and not args.force:
-        raise Refused(f"{out}: is there already; name another folder, or replace it with --force")
-    if not args.checkpoint.exists():
-        raise Refused(f"{args.checkpoint}: no checkpoint there: no such folder or file")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage, aside = (out.parent / f".{out.name}.{kind}-{os.getpid()}" for kind in ("part", "old"))
-    stage.mkdir()
-    try:
+    with made_whole(out, args.force) as stage:
+        if not args.checkpoint.exists():
+            raise Refused(f"{args.checkpoint}: no checkpoint there: no such folder or file")
         folder = args.checkpoint
         if folder.is_file():
             folder = checkpoints.unpack(folder, args.config, stage / ".unpacked")
@@ -166,12 +160,6 @@ def export(args: argparse.Namespace) -> None:
         record = {"checkpoint": args.checkpoint.name, "pipeline": source.index["_class_name"], "dtype": args.dtype, "size": args.size,
                   "versions": versions(), "parts": told, "drawn": drawn}
         (stage / "export.json").write_text(json.dumps(record, indent=1) + "\n")
-        if out.exists():
-            out.rename(aside)
-        stage.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     say(f"done: {out}")
 
 
@@ -215,15 +203,7 @@ def main(given: list[str] | None = None) -> int:
     for name in ("diffusers", "transformers", "torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.ERROR)
     transformers.utils.logging.disable_progress_bar()
-    try:
-        export(args)
-    except Refused as refused:
-        print(f"error: {refused}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or args.out}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
+    return reported(lambda: export(args), args.out)
 
 
 if __name__ == "__main__":

@@ -207,6 +207,34 @@ pub(crate) struct OutputArgs {
     pub(crate) color: Color,
 }
 
+/// How what happens is told.
+pub(crate) enum Manner<Drawn, Lines> {
+    /// By bars on a terminal.
+    Drawn(Drawn),
+    /// By a line now and then.
+    Lines(Lines),
+    /// By one JSON object a line on standard output.
+    Json,
+    /// Only what went wrong.
+    Quiet,
+}
+
+impl OutputArgs {
+    /// The manner the user asked for: bars only on a terminal.
+    pub(crate) fn manner<D, L>(&self, drawn: impl FnOnce() -> D, lines: impl FnOnce() -> L) -> Manner<D, L> {
+        use std::io::IsTerminal;
+        if self.json {
+            Manner::Json
+        } else if self.quiet {
+            Manner::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Manner::Drawn(drawn())
+        } else {
+            Manner::Lines(lines())
+        }
+    }
+}
+
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {

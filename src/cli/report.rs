@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    io::{IsTerminal, Write},
+    io::Write,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::OutputArgs;
+use super::args::{Manner, OutputArgs};
 use crate::{
     engine::Bytes,
     run::{Event, Memory},
@@ -17,33 +17,15 @@ use crate::{
 
 /// Prints what the runner says, in the manner the user asked for.
 pub(crate) struct Reporter {
-    manner: Manner,
+    manner: Manner<Bars, Lines>,
     verbose: u8,
-}
-
-enum Manner {
-    /// A bar for the stage at work, a line for each finished one.
-    Bars(Bars),
-    /// A line when a stage begins, one every few seconds, one when it ends.
-    Lines(Lines),
-    /// One JSON object a line on standard output.
-    Json,
-    /// Warnings only.
-    Quiet,
 }
 
 impl Reporter {
     /// A reporter as the output arguments ask: bars only on a terminal.
     pub(crate) fn new(output: &OutputArgs) -> Self {
-        let manner = if output.json {
-            Manner::Json
-        } else if output.quiet {
-            Manner::Quiet
-        } else if std::io::stderr().is_terminal() {
-            Manner::Bars(Bars::new(output.color.wanted()))
-        } else {
-            Manner::Lines(Lines { stage: None, said: Instant::now() })
-        };
+        let manner = output
+            .manner(|| Bars::new(output.color.wanted()), || Lines { stage: None, said: Instant::now() });
         Self { manner, verbose: output.verbose }
     }
 
@@ -60,7 +42,7 @@ impl Reporter {
                     eprintln!("warning: {stage}: {text}");
                 }
             }
-            Manner::Bars(bars) => bars.event(event, self.verbose),
+            Manner::Drawn(bars) => bars.event(event, self.verbose),
             Manner::Lines(lines) => lines.event(event, self.verbose),
         }
     }

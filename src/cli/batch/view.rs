@@ -1,15 +1,13 @@
 //! A batch as it works: lanes on a terminal, lines elsewhere, JSON for programs.
 
-use std::{
-    collections::BTreeMap,
-    io::{IsTerminal, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Write, path::Path, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::{args::OutputArgs, report::duration};
+use super::super::{
+    args::{Manner, OutputArgs},
+    report::duration,
+};
 use crate::{
     engine::Bytes,
     run::{
@@ -21,30 +19,15 @@ use crate::{
 
 /// Prints what a batch says, in the manner the user asked for.
 pub(super) struct View {
-    manner: Manner,
+    manner: Manner<Box<Lanes>, ()>,
     verbose: u8,
     all: usize,
     ended: usize,
 }
 
-enum Manner {
-    Lanes(Box<Lanes>),
-    Lines,
-    Json,
-    Quiet,
-}
-
 impl View {
     pub(super) fn new(output: &OutputArgs) -> Self {
-        let manner = if output.json {
-            Manner::Json
-        } else if output.quiet {
-            Manner::Quiet
-        } else if std::io::stderr().is_terminal() {
-            Manner::Lanes(Box::new(Lanes::new(output.color.wanted())))
-        } else {
-            Manner::Lines
-        };
+        let manner = output.manner(|| Box::new(Lanes::new(output.color.wanted())), || ());
         Self { manner, verbose: output.verbose, all: 0, ended: 0 }
     }
 
@@ -64,13 +47,13 @@ impl View {
         }
         let line = self.line(told);
         match &mut self.manner {
-            Manner::Lanes(lanes) => {
+            Manner::Drawn(lanes) => {
                 lanes.told(told, self.all);
                 if let Some(line) = line {
                     lanes.print(&line);
                 }
             }
-            Manner::Lines => line.into_iter().for_each(|line| eprintln!("{line}")),
+            Manner::Lines(()) => line.into_iter().for_each(|line| eprintln!("{line}")),
             Manner::Quiet => {
                 let wrong =
                     matches!(told, Told::VideoFailed { .. } | Told::DeviceDied { .. } | Told::Warning { .. });
@@ -134,7 +117,7 @@ impl View {
 
     /// The last word.
     pub(super) fn end(&mut self, outcome: &Outcome, output: &Path) {
-        if let Manner::Lanes(lanes) = &self.manner {
+        if let Manner::Drawn(lanes) = &self.manner {
             lanes.clear();
         }
         if matches!(self.manner, Manner::Json | Manner::Quiet) {

@@ -1,58 +1,42 @@
 //! What happens to models as a bar, as lines, or as JSON.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::Write,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::args::OutputArgs;
+use super::super::args::{Manner, OutputArgs};
 use crate::{engine::Bytes, models::Event};
 
 /// Prints what is said, in the manner the user asked for.
 pub(super) struct Reporter {
-    manner: Manner,
+    manner: Manner<ProgressBar, ()>,
     /// When progress was last told.
     told: Instant,
 }
 
-enum Manner {
-    /// A bar on a terminal, lines above it.
-    Bar(ProgressBar),
-    /// Lines, progress every few seconds.
-    Lines,
-    /// One JSON object a line on standard output.
-    Json,
-    /// Nothing but what was not done.
-    Quiet,
-}
-
 impl Reporter {
     pub(super) fn new(output: &OutputArgs) -> Self {
-        let manner = if output.json {
-            Manner::Json
-        } else if output.quiet {
-            Manner::Quiet
-        } else if std::io::stderr().is_terminal() {
+        let bar = || {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let template =
                 "{bar:28} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {msg}";
             let style = ProgressStyle::with_template(template).expect("the template is a constant");
             bar.set_style(style.progress_chars("━╸─"));
-            Manner::Bar(bar)
-        } else {
-            Manner::Lines
+            bar
         };
+        let manner = output.manner(bar, || ());
         Self { manner, told: Instant::now() }
     }
 
     pub(super) fn event(&mut self, event: &Event) {
         // Every chunk is an event, so that it can be interrupted; nobody can read that many.
         let pause = match &self.manner {
-            Manner::Bar(_) => Duration::ZERO,
+            Manner::Drawn(_) => Duration::ZERO,
             Manner::Json => Duration::from_secs(1),
-            Manner::Lines | Manner::Quiet => Duration::from_secs(5),
+            Manner::Lines(()) | Manner::Quiet => Duration::from_secs(5),
         };
         if let Event::Progress { done, total, .. } = event {
             let is_last = done == total && matches!(self.manner, Manner::Json);
@@ -72,7 +56,7 @@ impl Reporter {
                     eprintln!("warning: {part} was not run: {reason}");
                 }
             }
-            Manner::Bar(bar) => match event {
+            Manner::Drawn(bar) => match event {
                 Event::Progress { file, done, total } => {
                     bar.set_length(*total);
                     bar.set_position(*done);
@@ -80,12 +64,12 @@ impl Reporter {
                 }
                 _ => bar.suspend(|| tell(event)),
             },
-            Manner::Lines => tell(event),
+            Manner::Lines(()) => tell(event),
         }
     }
 
     pub(super) fn finish(&self) {
-        if let Manner::Bar(bar) = &self.manner {
+        if let Manner::Drawn(bar) = &self.manner {
             bar.finish_and_clear();
         }
     }

@@ -9,7 +9,7 @@ mod prepare;
 mod projection;
 
 use image::RgbImage;
-use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3, concatenate, s};
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3, concatenate, s, stack};
 
 use crate::{
     engine::{Device, Element, Tensor},
@@ -34,15 +34,15 @@ pub struct IpAdapter {
     /// The numbers its projections have in the file, in order.
     places: Vec<usize>,
     encoder: Option<Network>,
-    /// What was looked at last, and its tokens.
+    /// What was looked at last: a character's scenes and candidates look at one picture.
     seen: Option<(RgbImage, Looked)>,
 }
 
-/// The tokens of a picture and those of none: (tokens, width).
+/// What cross-attentions are told of a picture: (2, tokens, widths of all), no picture first.
 #[derive(Debug, Clone)]
 struct Looked {
-    picture: Array2<f32>,
-    none: Array2<f32>,
+    keys: Array3<f32>,
+    values: Array3<f32>,
 }
 
 impl IpAdapter {
@@ -78,13 +78,13 @@ impl IpAdapter {
         let own: Vec<u64> = self
             .places
             .iter()
-            .map(|place| self.tensors.dims(&keys_of(*place)).map_or(0, |dims| dims[0] as u64))
+            .map(|place| self.tensors.dims(&name_of(*place, "k")).map_or(0, |dims| dims[0] as u64))
             .collect();
         if widths != own {
             let reason = format!(
                 "it was trained for a UNet with cross-attentions of the widths {own:?}, and this model has {widths:?}; take the adapter of the model's family"
             );
-            return Err(Error::Config { path: self.adapter.weights.clone(), reason });
+            return Err(self.wrong(reason));
         }
         Ok(())
     }
@@ -112,43 +112,37 @@ impl IpAdapter {
         guided: bool,
         options: &Options,
     ) -> Result<[(&'static str, ArrayD<f32>); 2], Error> {
-        let rows = 1 + usize::from(guided);
-        let looked = match picture {
-            Some((picture, scale)) if scale != 0.0 => Some((self.look(picture, options)?, scale)),
-            _ => None,
-        };
-        let project = |part: &str, by: f32| -> Result<ArrayD<f32>, Error> {
-            let mut all = Vec::new();
-            for place in &self.places {
-                let name = format!("ip_adapter.{place}.to_{part}_ip.weight");
-                let wrong = |reason: String| Error::Config { path: self.adapter.weights.clone(), reason };
-                let width = self.tensors.dims(&name).map_or(0, |dims| dims[0]);
-                let mut keys = Array3::zeros((rows, self.tokens(), width));
-                if let Some((looked, _)) = &looked {
-                    let weight = matrix(&self.tensors, &name).map_err(wrong)?;
-                    let tokens = [&looked.none, &looked.picture];
-                    for (row, tokens) in tokens[2 - rows..].iter().enumerate() {
-                        let made = linear(tokens, &weight).map_err(wrong)? * by;
-                        keys.slice_mut(s![row, .., ..]).assign(&made);
-                    }
-                }
-                all.push(keys);
+        let first = usize::from(!guided);
+        let (keys, values) = match picture {
+            Some((picture, scale)) if scale != 0.0 => {
+                let Looked { keys, values } = self.look(picture, options)?;
+                (
+                    keys.slice(s![first.., .., ..]).to_owned(),
+                    values.slice(s![first.., .., ..]).to_owned() * scale,
+                )
             }
-            let views: Vec<_> = all.iter().map(|keys| keys.view()).collect();
-            let joined = concatenate(Axis(2), &views);
-            Ok(joined.unwrap_or_else(|_| unreachable!("all have the same rows and tokens")).into_dyn())
+            _ => {
+                let widths = self.places.iter().filter_map(|place| self.tensors.dims(&name_of(*place, "k")));
+                let nothing = Array3::zeros((2 - first, self.tokens(), widths.map(|dims| dims[0]).sum()));
+                (nothing.clone(), nothing)
+            }
         };
-        let scale = looked.as_ref().map_or(0.0, |(_, scale)| *scale);
-        Ok([(BESIDE_KEYS, project("k", 1.0)?), (BESIDE_VALUES, project("v", scale)?)])
+        Ok([(BESIDE_KEYS, keys.into_dyn()), (BESIDE_VALUES, values.into_dyn())])
     }
 
-    /// The tokens of `picture` and those of none.
-    fn look(&mut self, picture: &RgbImage, options: &Options) -> Result<Looked, Error> {
-        if let Some((seen, looked)) = &self.seen
-            && seen == picture
-        {
-            return Ok(looked.clone());
+    /// What cross-attentions are told of `picture` and of none.
+    fn look(&mut self, picture: &RgbImage, options: &Options) -> Result<&Looked, Error> {
+        if self.seen.as_ref().is_none_or(|(seen, _)| seen != picture) {
+            let tokens = self.tokens_of(picture, options)?;
+            let looked = Looked { keys: self.project(&tokens, "k")?, values: self.project(&tokens, "v")? };
+            self.seen = Some((picture.clone(), looked));
         }
+        let seen = self.seen.as_ref().map(|(_, looked)| looked);
+        Ok(seen.unwrap_or_else(|| unreachable!("it was looked at just now")))
+    }
+
+    /// The tokens of no picture and of `picture`, (tokens, width) each.
+    fn tokens_of(&mut self, picture: &RgbImage, options: &Options) -> Result<[Array2<f32>; 2], Error> {
         let pixels = self.preparation.pixels(picture)?;
         let mut encoder = match self.encoder.take() {
             Some(encoder) => encoder,
@@ -162,13 +156,28 @@ impl IpAdapter {
         if options.residency == crate::engine::Residency::Resident {
             self.encoder = Some(encoder);
         }
-        let project = |embeds: &Array2<f32>| {
-            let tokens = self.projection.tokens_of(embeds);
-            tokens.map_err(|reason| Error::Config { path: self.adapter.weights.clone(), reason })
-        };
-        let looked = Looked { picture: project(&shown)?, none: project(&none)? };
-        self.seen = Some((picture.clone(), looked.clone()));
-        Ok(looked)
+        let project = |embeds: &Array2<f32>| self.projection.tokens_of(embeds).map_err(|e| self.wrong(e));
+        Ok([project(&none)?, project(&shown)?])
+    }
+
+    /// The keys (`k`) or values (`v`) of both tokens, for all cross-attentions one after the other.
+    fn project(&self, tokens: &[Array2<f32>; 2], part: &str) -> Result<Array3<f32>, Error> {
+        let mut all = Vec::new();
+        for place in &self.places {
+            let weight = matrix(&self.tensors, &name_of(*place, part)).map_err(|e| self.wrong(e))?;
+            let rows = tokens.each_ref().map(|tokens| linear(tokens, &weight).map_err(|e| self.wrong(e)));
+            let [none, shown] = rows;
+            all.push(
+                stack(Axis(0), &[none?.view(), shown?.view()])
+                    .unwrap_or_else(|_| unreachable!("two of one shape")),
+            );
+        }
+        let views: Vec<_> = all.iter().map(|rows| rows.view()).collect();
+        Ok(concatenate(Axis(2), &views).unwrap_or_else(|_| unreachable!("all have the same rows and tokens")))
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Config { path: self.adapter.weights.clone(), reason }
     }
 
     /// What the image encoder makes of prepared pixels (3, side, side): the whole picture in one row (1, width),
@@ -209,6 +218,7 @@ fn has(encoder: &Network, output: &str) -> bool {
     encoder.outputs().iter().any(|port| port.name == output)
 }
 
-fn keys_of(place: usize) -> String {
-    format!("ip_adapter.{place}.to_k_ip.weight")
+/// What the projection to keys (`k`) or values (`v`) of a cross-attention is called in the file.
+fn name_of(place: usize, part: &str) -> String {
+    format!("ip_adapter.{place}.to_{part}_ip.weight")
 }
