@@ -3,7 +3,7 @@
 use flate2::read::GzDecoder;
 use shortform::{
     diffusion::{Footprints, Geometry, Usual, UsualSize},
-    engine::{Bytes, Device, DeviceMemory, Wishes},
+    engine::{Bytes, Demand, Device, DeviceMemory, Wishes},
     models::Model,
     story::Size,
 };
@@ -52,18 +52,25 @@ fn computed() -> Vec<Usual> {
     let usual = |(name, sizes): (&str, &[(u32, u32)])| {
         let model = skeleton(folder.path(), name);
         let geometry = Geometry::of(&model).unwrap();
-        let footprints = Footprints::read(&model, &geometry, Device::Cpu).unwrap();
+        let on = |device| Footprints::read(&model, &geometry, device).unwrap();
+        let (processor, card) = (on(Device::Cpu), on(Device::Cuda(0)));
         let rows = sizes.iter().flat_map(|size| [(size, 2), (size, 1)]);
         let sizes = rows.map(|(&(width, height), rows)| {
             let size = Size::new(width, height);
-            let demands = footprints.demands(size, rows);
+            let demands = processor.demands(size, rows).into_iter().zip(card.demands(size, rows));
+            let bytes = |demand: &Demand| [demand.weights, demand.activations, demand.least];
             let mut parts: Vec<_> = demands
-                .into_iter()
-                .map(|demand| (demand.part, demand.weights, demand.activations, demand.least))
+                .map(|(wide, own)| {
+                    // SDXL's UNet is one of 16 bits already, the other graphs are of 32.
+                    let is_half = name == "sdxl" && own.part == "denoiser";
+                    let on_card = if is_half { bytes(&own) } else { bytes(&own).map(|bytes| bytes / 2) };
+                    (wide.part.clone(), bytes(&wide), on_card)
+                })
                 .collect();
             if name == "sdxl" {
                 let (weights, words, computed) = SECOND;
-                parts.push(("second text encoder".into(), weights, computed, words + computed));
+                let wide = [weights, computed, words + computed];
+                parts.push(("second text encoder".into(), wide, wide.map(|bytes| bytes / 2)));
             }
             UsualSize { size, rows, parts }
         });
@@ -86,16 +93,17 @@ fn holds(path: &str, now: &str) {
 #[test]
 fn demands_of_usual_models_follow_from_their_graphs() {
     let mut yaml = String::from(
-        "# What usual models need in 32-bit floats, from their graphs: made by a test (tests/advice.rs), which\n\
-         # also holds that it is true. Of each part: bytes of weights, of what it computes, and the least in pieces.\n",
+        "# What usual models need, from their graphs: made by a test (tests/advice.rs), which also holds that it is\n\
+         # true. Of each part, on the processor in 32-bit floats and on a card in 16: bytes of weights, of what it\n\
+         # computes, and the least in pieces. SDXL's denoiser is stored in 16 bits.\n",
     );
     for usual in computed() {
         writeln!(yaml, "- model: {}\n  sizes:", usual.model).unwrap();
         for UsualSize { size, rows, parts } in usual.sizes {
             let size = serde_json::to_string(&size).unwrap();
             writeln!(yaml, "    - size: {size}\n      rows: {rows}\n      parts:").unwrap();
-            for (part, weights, activations, least) in parts {
-                writeln!(yaml, "        - [{part}, {weights}, {activations}, {least}]").unwrap();
+            for (part, processor, card) in parts {
+                writeln!(yaml, "        - [{part}, {processor:?}, {card:?}]").unwrap();
             }
         }
     }

@@ -19,15 +19,16 @@ pub struct Usual {
     pub sizes: Vec<UsualSize>,
 }
 
-/// What a usual model needs at one size, in 32-bit floats.
+/// What a usual model needs at one size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsualSize {
     /// The size.
     pub size: Size,
     /// Rows of one run of the denoiser.
     pub rows: u64,
-    /// Bytes of each part: weights, activations, the least in pieces.
-    pub parts: Vec<(String, u64, u64, u64)>,
+    /// Bytes of each part, on the processor in 32-bit floats and on a card in 16: weights, activations, the least
+    /// in pieces.
+    pub parts: Vec<(String, [u64; 3], [u64; 3])>,
 }
 
 /// How one model would be drawn with.
@@ -47,9 +48,8 @@ impl Usual {
         serde_yaml::from_str(DEMANDS).unwrap_or_else(|error| unreachable!("a test reads it: {error}"))
     }
 
-    /// How it would be drawn with on `device`. GPUs compute in 16 bits, which takes half of everything.
+    /// How it would be drawn with on `device`.
     pub fn on(&self, device: &DeviceMemory, wishes: Wishes) -> Advice {
-        let bytes = |bytes: u64| if device.device == engine::Device::Cpu { bytes } else { bytes / 2 };
         let candidate = |size: &UsualSize| Candidate {
             width: size.size.width,
             height: size.size.height,
@@ -57,11 +57,10 @@ impl Usual {
             demands: size
                 .parts
                 .iter()
-                .map(|(part, weights, activations, least)| Demand {
-                    part: part.clone(),
-                    weights: bytes(*weights),
-                    activations: bytes(*activations),
-                    least: bytes(*least),
+                .map(|(part, processor, card)| {
+                    let [weights, activations, least] =
+                        if device.device == engine::Device::Cpu { *processor } else { *card };
+                    Demand { part: part.clone(), weights, activations, least }
                 })
                 .collect(),
         };

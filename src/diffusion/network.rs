@@ -241,7 +241,7 @@ fn tiled(dims: &[u64], side: u64) -> Vec<u64> {
 fn footprint_of(document: &Document, bound: &Bindings) -> Option<Footprint> {
     let (fixed, shapes) = document.bind(bound).ok()?;
     let liveness = fixed.liveness(&shapes);
-    Some(Footprint { weights: fixed.weight_bytes(), activations: liveness.peak(), least: liveness.least() })
+    Some(Footprint { weights: liveness.weights(), activations: liveness.peak(), least: liveness.least() })
 }
 
 /// A network in two, the second of which works on tiles.

@@ -80,7 +80,7 @@ impl Liveness {
     /// What a piece is given stays until its end, and so do its weights.
     fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
         let (mut weights, mut given, mut held) = (0, 0, 0);
-        (from..self.during.len()).map(move |at| {
+        let pieces = (from..self.during.len()).map(move |at| {
             weights += self.weights[at];
             held = held.max(self.during[at] + given);
             let earlier = |(owner, bytes): &(Option<usize>, u64)| {
@@ -88,7 +88,9 @@ impl Liveness {
             };
             given += self.lasts[at].iter().filter_map(earlier).sum::<u64>();
             (at + 1, weights + held + SESSION)
-        })
+        });
+        // What is made of a weight is not handed over: its reader loads it.
+        pieces.filter(|(until, _)| !self.loads[until - 1])
     }
 }
 

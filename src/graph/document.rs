@@ -112,11 +112,6 @@ impl Document {
         self.graph.input.iter().map(Port::from)
     }
 
-    /// Bytes of its weights as they are stored.
-    pub fn weight_bytes(&self) -> u64 {
-        self.graph.initializer.iter().map(TensorProto::bytes).sum()
-    }
-
     /// The weights that lie beside the file.
     pub fn weights_beside(&self) -> Vec<Beside> {
         let beside = |tensor: &TensorProto| {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Document, Known, Node, Shapes, document::reads, workspace::workspace};
+use super::{Document, Known, Node, Shapes, document::reads, onnx::NodeProto, workspace::workspace};
 
 /// What is held at each node of a graph whose nodes run one after the other, as ONNX Runtime runs them.
 #[derive(Debug, Clone)]
@@ -15,8 +15,11 @@ pub struct Liveness {
     /// For each node, the tensors (buffers) it reads for the last time: the node that answered them (none
     /// for inputs of the graph) and their bytes.
     pub(super) lasts: Vec<Vec<(Option<usize>, u64)>>,
-    /// Bytes of weights that node `i` is the first to read, as they lie in memory.
+    /// Bytes of weights that node `i` is the first to read, as they lie in memory, and of what it makes of them
+    /// when the graph is loaded.
     pub(super) weights: Vec<u64>,
+    /// Whether node `i` makes a weight of a weight, for the node after it.
+    pub(super) loads: Vec<bool>,
 }
 
 impl Liveness {
@@ -24,6 +27,17 @@ impl Liveness {
     pub fn peak(&self) -> u64 {
         self.during.iter().copied().max().unwrap_or(0)
     }
+
+    /// Bytes of all weights once they are loaded.
+    pub fn weights(&self) -> u64 {
+        self.weights.iter().sum()
+    }
+}
+
+/// Whether a node makes a weight of a weight: ONNX Runtime does that when it loads a graph, of all of them, and
+/// holds them to its end.
+fn is_loaded<T>(node: &NodeProto, weights: &HashMap<&str, T>) -> bool {
+    node.op_type == "Cast" && weights.contains_key(node.input[0].as_str())
 }
 
 /// Operators that answer what they are given under another shape.
@@ -80,6 +94,9 @@ impl Document {
             buffers.push((None, bytes(&input.name), last));
         }
         for (at, node) in nodes.iter().enumerate() {
+            if is_loaded(node, &weights) {
+                continue;
+            }
             for (place, output) in node.output.iter().enumerate() {
                 let last = last_read.get(output.as_str()).copied().unwrap_or(at);
                 let size = bytes(output);
@@ -127,10 +144,13 @@ impl Document {
             before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
-            loaded.push(fresh.filter_map(|name| weights.get(name)).sum());
+            let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
+            let made = if is_loaded(proto, &weights) { bytes(&proto.output[0]) } else { 0 };
+            loaded.push(stored + made);
         }
         held += held_from[count];
         before.push(held.max(0) as u64);
-        Liveness { during, before, lasts, weights: loaded }
+        let loads = nodes.iter().map(|node| is_loaded(node, &weights)).collect();
+        Liveness { during, before, lasts, weights: loaded, loads }
     }
 }
