@@ -191,6 +191,51 @@ fn fused_attention_answers_the_same() {
 }
 
 #[test]
+fn sliced_attention_answers_the_same_and_holds_less() {
+    let mut some = BTreeSet::new();
+    for part in parts() {
+        let mut plain = Session::open(&part, &Options::default()).unwrap();
+        let given = inputs(&part, plain.inputs(), (8, 16));
+        let answers = run(&mut plain, &given);
+        let (mut document, tolerance) = read(&part);
+        let given = as_f32(given);
+        let sliced = document.slice_attention(&document.shapes(&bound(&given)).unwrap(), 1 << 12);
+        if sliced == 0 {
+            continue;
+        }
+        some.insert(name(&part));
+        assert_eq!(document.fused_attentions(), 0);
+        let found = off(&run(&mut whole(&document, &part), &given), &answers);
+        assert!(found <= tolerance, "{} is off by {found}", name(&part));
+        // Sliced for one size, it is right at others.
+        let fixed =
+            plain.inputs().iter().any(|port| port.dims.len() == 4 && port.dims.iter().all(Option::is_some));
+        if name(&part).starts_with("unet") && !fixed {
+            let larger = inputs(&part, plain.inputs(), (16, 16));
+            let answers = run(&mut plain, &larger);
+            let found = off(&run(&mut whole(&document, &part), &as_f32(larger)), &answers);
+            assert!(found <= tolerance, "{} is off by {found} at a larger size", name(&part));
+        }
+    }
+    for part in parts().iter().map(|part| name(part)) {
+        let attends = part.starts_with("unet") || part.starts_with("transformer");
+        assert!(!attends || some.contains(&part), "{part} has no sliced attention, only {some:?}");
+    }
+    // At a size where scores are most of what is held.
+    let part = parts().into_iter().find(|part| name(part) == "unet-sd1").unwrap();
+    let plain = Session::open(&part, &Options::default()).unwrap();
+    let bound = bound(&inputs(&part, plain.inputs(), (64, 64)));
+    let held = |most: u64| {
+        let mut document = Document::read(&part).unwrap();
+        let sliced = document.slice_attention(&document.shapes(&bound).unwrap(), most);
+        let (fixed, shapes) = document.bind(&bound).unwrap();
+        (sliced, fixed.liveness(&shapes).peak())
+    };
+    let ((none, whole), (sliced, slices)) = (held(u64::MAX), held(8 << 20));
+    assert!(none == 0 && sliced > 0 && slices < whole / 4, "{whole} bytes before, {slices} after");
+}
+
+#[test]
 fn a_network_in_pieces_answers_the_same() {
     for part in parts() {
         let mut plain = Session::open(&part, &Options::default()).unwrap();

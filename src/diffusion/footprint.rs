@@ -35,7 +35,7 @@ impl<'a> Footprints<'a> {
         let rewritten = |part: &'a Part| {
             let document = network::read(&part.file, device)?;
             let bound = bindings(&document, part, model, geometry, geometry.native, 1);
-            Ok::<_, Error>((Rewritten::new(document, &bound), bound))
+            Ok::<_, Error>((Rewritten::new(document, &bound, device), bound))
         };
         let mut texts = Vec::new();
         for kind in [TextEncoder, TextEncoder2, TextEncoder3] {
@@ -54,14 +54,14 @@ impl<'a> Footprints<'a> {
     /// The same, with an adapter in the denoiser and its image encoder.
     pub fn looking_through(mut self, adapter: &IpAdapter) -> Result<Self, Error> {
         let (document, bound) = adapter.image_encoder(self.device)?;
-        let network = Rewritten::new(document, &bound);
+        let network = Rewritten::new(document, &bound, self.device);
         // As far as its shapes can be known.
         let demand = |footprint| demand_of("image encoder".to_owned(), footprint, None);
         self.texts.extend(network.footprint(&bound).map(demand));
         for (part, network) in self.drawing.iter_mut().filter(|(part, _)| part.kind == PartKind::Denoiser) {
             let document = denoiser(self.model, part, self.geometry, self.device, Some(adapter))?;
             let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
-            *network = Rewritten::new(document, &bound);
+            *network = Rewritten::new(document, &bound, self.device);
         }
         Ok(self)
     }
@@ -71,7 +71,7 @@ impl<'a> Footprints<'a> {
         let part = self.model.part(PartKind::VaeEncoder)?;
         let document = network::read(&part.file, self.device)?;
         let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
-        self.drawing.push((part, Rewritten::new(document, &bound)));
+        self.drawing.push((part, Rewritten::new(document, &bound, self.device)));
         Ok(self)
     }
 

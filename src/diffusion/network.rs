@@ -72,7 +72,7 @@ impl Network {
     pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
         let Way::Pieces(limit, _) = self.way else { return None };
         let limit = room(limit);
-        let rewritten = Rewritten::new(self.document.clone(), bound);
+        let rewritten = Rewritten::new(self.document.clone(), bound, self.options.device);
         if rewritten.footprint(bound)?.least <= limit {
             return None;
         }
@@ -129,7 +129,7 @@ impl Network {
     fn load(&mut self, bound: &Bindings) -> Result<(), Error> {
         engine::load()?;
         if !self.rewritten {
-            rewrite(&mut self.document, bound);
+            rewrite(&mut self.document, bound, self.options.device);
             self.rewritten = true;
         }
         match (&self.state, self.way) {
@@ -210,9 +210,9 @@ pub(super) struct Rewritten {
 }
 
 impl Rewritten {
-    /// Rewrites a graph whose inputs may have the lengths of `bound`.
-    pub(super) fn new(mut document: Document, bound: &Bindings) -> Self {
-        rewrite(&mut document, bound);
+    /// Rewrites a graph whose inputs may have the lengths of `bound`, for `device`.
+    pub(super) fn new(mut document: Document, bound: &Bindings, device: Device) -> Self {
+        rewrite(&mut document, bound, device);
         let halves = document.shapes(bound).ok().and_then(|shapes| document.halves(&shapes));
         Self { document, halves }
     }
@@ -277,14 +277,20 @@ pub(super) fn read(path: &Path, device: Device) -> Result<Document, Error> {
     Ok(document)
 }
 
-/// Fuses attention and lets sizes follow what was kept on the way down. A graph whose shapes cannot be
-/// known stays as it is: it gives the same answers, in more memory.
-fn rewrite(document: &mut Document, bound: &Bindings) {
+/// The most bytes that the scores of one slice of attention take, where it cannot be fused.
+const SCORES: u64 = 64 << 20;
+
+/// Fuses attention, or slices it for providers that have no fused one, and lets sizes follow what was kept on the
+/// way down. A graph whose shapes cannot be known stays as it is: it gives the same answers, in more memory.
+fn rewrite(document: &mut Document, bound: &Bindings, device: Device) {
     if let Ok(shapes) = probe(document, bound) {
         document.resize_to_skip(&shapes);
     }
     if let Ok(shapes) = document.shapes(bound) {
-        document.fuse_attention(&shapes);
+        match device {
+            Device::Cpu | Device::Cuda(_) => document.fuse_attention(&shapes),
+            Device::CoreMl => document.slice_attention(&shapes, SCORES),
+        };
     }
 }
 

@@ -21,6 +21,7 @@ mod reach;
 mod read;
 mod resize_to_skip;
 mod shapes;
+mod slice_attention;
 mod tensor;
 mod tensor_file;
 mod widen;
