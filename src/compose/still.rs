@@ -63,34 +63,50 @@ fn convert(still: &RgbImage, (grade, lut): (&Grade, Option<&Lut>)) -> Frame {
     let (width, height) = (still.width() as usize, still.height() as usize);
     let mut frame = Frame::black(Size::new(width as u32, height as u32));
     let look = Look::new(grade, lut, width, height);
+    // Whole rows at a time and a step at a time: loops that the compiler turns into vector code.
+    let mut rgb = [(); 3].map(|()| vec![0.0f32; width]);
+    let mut luma = vec![0.0f32; width];
     let mut chroma = [(); 4].map(|()| vec![0.0f32; width]);
+    let mut halved = vec![0.0f32; width / 2];
     for (y, row) in still.as_raw().chunks_exact(3 * width).enumerate() {
-        let lower = y % 2;
-        let luma = frame.y.row_mut(y);
-        for (x, pixel) in row.chunks_exact(3).enumerate() {
-            let [l, u, v] = yuv::from_rgb(look.apply([pixel[0], pixel[1], pixel[2]], x, y));
-            luma[x] = dithered(l, x, y);
-            chroma[lower][x] = u;
-            chroma[2 + lower][x] = v;
-        }
-        if lower == 1 {
-            let [upper_u, lower_u, upper_v, lower_v] = &chroma;
-            let (u, v) = (frame.u.row_mut(y / 2), frame.v.row_mut(y / 2));
-            yuv::halve_chroma(upper_u, lower_u, |x, value| u[x] = dithered(value, x, y));
-            yuv::halve_chroma(upper_v, lower_v, |x, value| v[x] = dithered(value, x + 37, y));
+        look.row(row, y, &mut rgb);
+        let [upper_u, lower_u, upper_v, lower_v] = &mut chroma;
+        let (u, v) = if y % 2 == 0 { (&mut *upper_u, &mut *upper_v) } else { (&mut *lower_u, &mut *lower_v) };
+        yuv::row_from_rgb(&rgb, &mut luma, u, v);
+        dither(&luma, (0, y), frame.y.row_mut(y));
+        if y % 2 == 1 {
+            yuv::halve_chroma(upper_u, lower_u, |x, value| halved[x] = value);
+            dither(&halved, (0, y), frame.u.row_mut(y / 2));
+            yuv::halve_chroma(upper_v, lower_v, |x, value| halved[x] = value);
+            dither(&halved, (37, y), frame.v.row_mut(y / 2));
         }
     }
     frame
 }
 
 /// Rounds up or down by a threshold that differs from pixel to pixel: interleaved gradient noise
-/// (J. Jimenez, "Next Generation Post Processing in Call of Duty", 2014).
-#[inline]
-fn dithered(value: f32, x: usize, y: usize) -> u8 {
-    let inner = 0.067_110_56 * x as f32 + 0.005_837_15 * y as f32;
-    let threshold = 52.982_918 * (inner - inner.floor());
-    // A value that is whole stays whole.
-    (value + (threshold - threshold.floor()) * 0.998 + 0.001) as u8
+/// (J. Jimenez, "Next Generation Post Processing in Call of Duty", 2014). `values` are 0 to 255, those of the
+/// pixels from `x` on in row `y`.
+fn dither(values: &[f32], (x, y): (u32, usize), codes: &mut [u8]) {
+    let below = 0.005_837_15 * y as f32;
+    let codes = &mut codes[..values.len()];
+    for i in 0..values.len() {
+        let inner = 0.067_110_56 * (x as i32 + i as i32) as f32 + below;
+        let threshold = 52.982_918 * (inner - floor(inner));
+        // A value that is whole stays whole.
+        let value = values[i] + (threshold - floor(threshold)) * 0.998 + 0.001;
+        codes[i] = (floor(value) + WHOLE).to_bits() as u8;
+    }
+}
+
+/// From here on a 32-bit float is a whole number, and its lowest bits are that number's.
+const WHOLE: f32 = 8_388_608.0;
+
+/// The whole number at or below a `number` of 0 to a million: `f32::floor` is a call on processors without SSE 4.1.
+#[inline(always)]
+fn floor(number: f32) -> f32 {
+    let nearest = (number + WHOLE) - WHOLE;
+    if nearest > number { nearest - 1.0 } else { nearest }
 }
 
 /// A colour look, worked out as far as it can be before the first pixel.
@@ -123,16 +139,35 @@ impl<'a> Look<'a> {
         }
     }
 
-    #[inline]
-    fn apply(&self, pixel: [u8; 3], x: usize, y: usize) -> [f32; 3] {
-        let rgb: [f32; 3] = std::array::from_fn(|c| self.curves[c][usize::from(pixel[c])]);
-        let luma = 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
-        let (dx, dy) = (x as f32 - self.centre[0], y as f32 - self.centre[1]);
-        let distance = (dx * dx + dy * dy) * self.reach;
-        let light = 1.0 - self.vignette * distance * distance;
-        let rgb = rgb.map(|c| (luma + (c - luma) * self.saturation).clamp(0.0, 1.0));
-        let rgb = self.lut.map_or(rgb, |lut| lut.apply(rgb));
-        rgb.map(|c| (c * light).clamp(0.0, 1.0))
+    /// What row `y` of packed pixels becomes, 0 ..= 1.
+    fn row(&self, pixels: &[u8], y: usize, [red, green, blue]: &mut [Vec<f32>; 3]) {
+        let width = red.len();
+        let (red, green, blue) = (&mut red[..], &mut green[..width], &mut blue[..width]);
+        for (x, pixel) in pixels.chunks_exact(3).take(width).enumerate() {
+            red[x] = self.curves[0][usize::from(pixel[0])];
+            green[x] = self.curves[1][usize::from(pixel[1])];
+            blue[x] = self.curves[2][usize::from(pixel[2])];
+        }
+        for x in 0..width {
+            let luma = 0.2126 * red[x] + 0.7152 * green[x] + 0.0722 * blue[x];
+            for c in [&mut red[x], &mut green[x], &mut blue[x]] {
+                *c = (luma + (*c - luma) * self.saturation).clamp(0.0, 1.0);
+            }
+        }
+        if let Some(lut) = self.lut {
+            for x in 0..width {
+                [red[x], green[x], blue[x]] = lut.apply([red[x], green[x], blue[x]]);
+            }
+        }
+        let dy = y as f32 - self.centre[1];
+        for x in 0..width {
+            let dx = x as i32 as f32 - self.centre[0];
+            let distance = (dx * dx + dy * dy) * self.reach;
+            let light = 1.0 - self.vignette * distance * distance;
+            for c in [&mut red[x], &mut green[x], &mut blue[x]] {
+                *c = (*c * light).clamp(0.0, 1.0);
+            }
+        }
     }
 }
 
@@ -157,8 +192,12 @@ mod tests {
     #[test]
     fn dithering_keeps_the_mean() {
         let mean = |value: f32| {
-            let sum: f64 = (0..64 * 64).map(|i| f64::from(dithered(value, i % 64, i / 64))).sum();
-            sum / (64.0 * 64.0)
+            let mut codes = [0; 64];
+            let row = |y: usize| {
+                dither(&[value; 64], (0, y), &mut codes);
+                codes.iter().map(|&code| f64::from(code)).sum::<f64>()
+            };
+            (0..64).map(row).sum::<f64>() / (64.0 * 64.0)
         };
         for value in [16.0f32, 100.25, 100.5, 234.9] {
             assert!((mean(value) - f64::from(value)).abs() < 0.02, "{value}: {}", mean(value));
@@ -188,8 +227,13 @@ mod tests {
         };
         let look = Look::new(&grade, None, 101, 101);
         let want = (0.4f32 * 0.5 + 0.1).sqrt();
-        let got = look.apply([102; 3], 50, 50);
-        assert!((got[0] - want).abs() < 1e-3 && got[0] == got[2], "{got:?}, not {want}");
-        assert!((look.apply([102; 3], 0, 0)[1] - want * 0.5).abs() < 1e-2);
+        let row = |y: usize| {
+            let mut rgb = [(); 3].map(|()| vec![0.0; 101]);
+            look.row(&[102; 303], y, &mut rgb);
+            rgb
+        };
+        let [red, _, blue] = row(50);
+        assert!((red[50] - want).abs() < 1e-3 && red[50] == blue[50], "{}, not {want}", red[50]);
+        assert!((row(0)[1][0] - want * 0.5).abs() < 1e-2);
     }
 }

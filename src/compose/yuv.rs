@@ -22,6 +22,16 @@ pub(super) fn from_rgb([r, g, b]: [f32; 3]) -> [f32; 3] {
     ]
 }
 
+/// [`from_rgb`] of a row of each channel.
+pub(super) fn row_from_rgb([r, g, b]: &[Vec<f32>; 3], y: &mut [f32], u: &mut [f32], v: &mut [f32]) {
+    let width = r.len();
+    let (g, b) = (&g[..width], &b[..width]);
+    let (y, u, v) = (&mut y[..width], &mut u[..width], &mut v[..width]);
+    for x in 0..width {
+        [y[x], u[x], v[x]] = from_rgb([r[x], g[x], b[x]]);
+    }
+}
+
 /// The colour that `from_rgb` made, 0 ..= 1.
 fn to_rgb([y, u, v]: [f32; 3]) -> [f32; 3] {
     let luma = (y - 16.0) / 219.0;
