@@ -183,10 +183,14 @@ def main() -> None:
     ids = tokens(tokenizer, ["a castle at night", ""])
     with torch.no_grad():
         hidden = encoder(input_ids=ids).last_hidden_state
+        # What the denoiser meets: of pure noise every layout is as far away as every other, and the last bit decides.
+        prior = denoiser.prior
+        likely = prior.middle(latents) + prior.compose(prior.read(hidden)[0][:, 0], latents)
+        noisy = scheduler().add_noise(likely, latents, torch.full((2,), 666))
     plane = {0: "batch_size", 2: "height", 3: "width"}
     worst = {
         "text_encoder": export(TextOut(encoder), a.out / "text_encoder", (ids,), ["input_ids"], ["last_hidden_state", "pooler_output"], {"input_ids": {0: "batch_size", 1: "sequence_length"}}, text_config),
-        "unet": export(denoiser, a.out / "unet", (latents, torch.tensor(666), hidden), ["sample", "timestep", "encoder_hidden_states"], ["out_sample"], {"sample": plane, "encoder_hidden_states": {0: "batch_size", 1: "sequence_length"}, "out_sample": plane}, unet_config),
+        "unet": export(denoiser, a.out / "unet", (noisy, torch.tensor(666), hidden), ["sample", "timestep", "encoder_hidden_states"], ["out_sample"], {"sample": plane, "encoder_hidden_states": {0: "batch_size", 1: "sequence_length"}, "out_sample": plane}, unet_config),
         "vae_decoder": export(Part(autoencoder, "decode"), a.out / "vae_decoder", (latents,), ["latent_sample"], ["sample"], {"latent_sample": plane, "sample": plane}, vae_config),
         "vae_encoder": export(Part(autoencoder, "encode"), a.out / "vae_encoder", (picture,), ["sample"], ["latent_sample"], {"sample": plane, "latent_sample": plane}, vae_config),
     }
