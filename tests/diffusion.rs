@@ -538,7 +538,7 @@ mod stages {
             &Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/pocket"),
             &studio.models.folder.path().join("little"),
         );
-        let with = |storage| settings(&[("images.model", "little"), ("memory.storage", storage)]);
+        let with = |storage: &str| settings(&[("images.model", "little"), ("memory.storage", storage)]);
         let scenes = scenes(&["a lighthouse"]);
         let mut drawn = |storage: &str| {
             studio.told.clear();
