@@ -345,7 +345,7 @@ fn a_placement_can_be_made_before_anything_is_loaded() {
     let footprints = Footprints::read(&model, drawer.geometry(), Device::Cpu).unwrap();
     let candidate = |size: Size| {
         let demands = footprints.demands(size, 2);
-        Candidate { width: size.width, height: size.height, rows: 2, demands }
+        Candidate { width: size.width, height: size.height, rows: 2, stored: None, demands }
     };
     let wishes = |budget: u64| Wishes { budget: Some(budget), ..Wishes::default() };
     let candidates = [candidate(Size::new(720, 1280)), candidate(Size::new(64, 96))];
@@ -529,6 +529,43 @@ mod stages {
         assert_ne!(changed[1].image, stills[1].image);
         let (_, drawn, _) = studio.run(&settings(&[("images.guidance_scale", "2")]), &scenes(&["a fox"]));
         assert_eq!(drawn, 0);
+    }
+
+    #[test]
+    fn weights_in_fewer_bits_draw_another_picture_nearly_the_same_and_are_packed_once() {
+        let mut studio = Studio::new();
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/pocket"),
+            &studio.models.folder.path().join("little"),
+        );
+        let with = |storage: &str| settings(&[("images.model", "little"), ("memory.storage", storage)]);
+        let scenes = scenes(&["a lighthouse"]);
+        let mut drawn = |storage: &str| {
+            studio.told.clear();
+            let pipeline = with(storage);
+            let hits =
+                studio.with(Stage::Images, |ctx| images::cached(&pipeline, &scenes, ctx)).unwrap().hits;
+            let still =
+                studio.with(Stage::Images, |ctx| images::run(&pipeline, &scenes, ctx)).unwrap().remove(0);
+            let picture = image::load_from_memory(&studio.store.get(still.image).unwrap().unwrap()).unwrap();
+            (picture.to_rgb8(), hits, studio.notes())
+        };
+        let (full, hits, notes) = drawn("auto");
+        assert!(hits == 0 && !notes.contains("int8"), "{notes}");
+        let (packed, hits, notes) = drawn("int8");
+        assert_eq!(hits, 0, "a picture drawn with other weights is taken for it");
+        for told in ["weights are kept as int8", "of the text encoder are packed as int8, once"] {
+            assert!(notes.contains(told), "{told:?} is not in\n{notes}");
+        }
+        let squares =
+            full.as_raw().iter().zip(packed.as_raw()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+        let mean = squares.sum::<f64>() / full.as_raw().len() as f64;
+        assert!(mean > 0.0 && 10.0 * (255.0 * 255.0 / mean).log10() > 25.0, "mean square {mean}");
+        assert_eq!(drawn("int8").1, 1);
+        // What lies there already may be shown; what is asked for exactly is drawn.
+        assert_eq!((drawn("none").1, drawn("fp8").1), (1, 0));
+        let (_, _, notes) = drawn("int8");
+        assert!(!notes.contains("packed as"), "{notes}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use shortform::{
     engine::{Device, DeviceChoice},
+    graph::Storage,
     pipeline::{
-        Budget, ImageSize, Pipeline, Play, Presets, Problems, Request, ScriptSource, UpscaleEngine, split_set,
+        Budget, ImageSize, Pipeline, Play, Presets, Problems, Request, ScriptSource, UpscaleEngine,
+        WeightStorage, split_set,
     },
     story::{CameraKind, CaptionStyle, Format, FrameRate, FrontMatter, Mood, Seed, Size, TransitionKind},
 };
@@ -48,6 +50,18 @@ impl Script {
 
 fn drawing(request: &Request<'_>) -> String {
     load(request).expect_err("it is wrong").draw(false)
+}
+
+#[test]
+fn weights_are_kept_as_is_said() {
+    let kept = |request: &Request<'_>| load(request).unwrap().memory.storage;
+    assert_eq!(kept(&Request::default()), WeightStorage::Auto);
+    assert_eq!(kept(&with_sets(&["memory.storage=none"])), WeightStorage::None);
+    assert_eq!(
+        kept(&with_environment(&[("SHORTFORM_MEMORY_STORAGE", "fp8-e5m2")])),
+        WeightStorage::In(Storage::Fp8E5m2)
+    );
+    assert_eq!(kept(&with_sets(&["memory.storage=int8"])), WeightStorage::In(Storage::Int8));
 }
 
 #[test]

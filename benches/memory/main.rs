@@ -11,8 +11,9 @@ use std::{error::Error, path::Path, process::Command, time::Instant};
 use ndarray::{Array4, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 use shortform::{
-    diffusion::{Denoiser, Footprints, Geometry, Told, VaeDecoder, Way},
+    diffusion::{self, Denoiser, Footprints, Geometry, Told, VaeDecoder, Way},
     engine::{self, Device, Loaded},
+    graph::Storage,
     models::{Model, PartKind},
     story::Size,
 };
@@ -42,6 +43,10 @@ enum How {
     Whole,
     /// Rewritten, in pieces that hold as little as can be.
     Pieces,
+    /// The same with weights kept in fewer bits.
+    Packed(Storage),
+    /// All of it loaded, with weights kept in fewer bits.
+    PackedWhole(Storage),
 }
 
 /// What came out, in bytes and seconds.
@@ -53,6 +58,8 @@ struct Measured {
     foretold: u64,
     /// One run, the second.
     seconds: f64,
+    /// What the denoiser answered.
+    answer: Vec<f32>,
 }
 
 fn main() -> Result<()> {
@@ -82,6 +89,7 @@ fn main() -> Result<()> {
     bound("fastest: GiB", fastest.peak as f64 / MIB / 1024.0, 3.9);
     bound("smallest: time / as exported", smallest.seconds / exported.seconds, 0.90);
     bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
+    packed(&models.join("sd15"), &smallest, &step)?;
     let large = show(&step("sd15", "unet", 704, 1280, 1, How::Pieces))?;
     bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);
     let decoded = show(&step("sd15", "vae_decoder", 720, 1280, 1, How::Pieces))?;
@@ -97,6 +105,37 @@ fn main() -> Result<()> {
     let peak = picture(&models.join("sd15"))?;
     bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
     budgets(&models.join("sd15"))
+}
+
+/// Stable Diffusion 1.5's UNet with its weights in fewer bits: what it takes, and how far its answer is from the
+/// one in 32 bits.
+fn packed(
+    model: &Path,
+    full: &Measured,
+    step: &dyn Fn(&str, &str, u32, u32, usize, How) -> Step,
+) -> Result<()> {
+    let model = Model::open("sd15", model)?;
+    for storage in Storage::ALL {
+        diffusion::stored(&model, storage, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        for how in [How::Packed(storage), How::PackedWhole(storage)] {
+            let packed = show(&step("sd15", "unet", 512, 512, 1, how))?;
+            let psnr = psnr(&packed.answer, &full.answer);
+            println!("    {storage}: {psnr:.1} dB to 32 bits");
+            if how == How::Packed(Storage::Int8) {
+                bound("int8 in pieces: MiB", packed.peak as f64 / MIB, 300.0);
+                bound("int8: dB to 32 bits, negative", -psnr, -35.0);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In decibels, the span of `right` being the signal.
+fn psnr(found: &[f32], right: &[f32]) -> f64 {
+    let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+    let error = found.iter().zip(right).map(square).sum::<f64>() / right.len() as f64;
+    let (low, high) = right.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+    10.0 * (f64::from(high - low).powi(2) / error).log10()
 }
 
 /// A whole video with all the memory it would like, and with parts of that: each finishes within it, with the
@@ -183,10 +222,19 @@ fn measure(step: &Step) -> Result<Measured> {
     let geometry = Geometry::of(&model)?;
     let size = Size::new(step.width, step.height);
     let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
-    let demands = Footprints::read(&model, &geometry, Device::Cpu)?.demands(size, step.rows as u64);
+    let storage = match step.how {
+        How::Packed(storage) | How::PackedWhole(storage) => Some(storage),
+        _ => None,
+    };
+    let demands =
+        Footprints::stored(&model, &geometry, Device::Cpu, storage)?.demands(size, step.rows as u64);
+    let model = match storage {
+        Some(storage) => diffusion::stored(&model, storage, &mut |_| std::ops::ControlFlow::Continue(()))?,
+        None => model,
+    };
     let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
     let (way, need) = match step.how {
-        How::Pieces => (Way::Pieces(demand.least, Loaded::One), demand.least),
+        How::Pieces | How::Packed(_) => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),
     };
     let own = engine::process().resident;
@@ -194,7 +242,7 @@ fn measure(step: &Step) -> Result<Measured> {
     let latents = Array4::from_shape_fn(shape, |(_, channel, y, x)| {
         ((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4
     });
-    let mut seconds = 0.0;
+    let (mut seconds, mut answer) = (0.0, Vec::new());
     let part = model.part(kind)?;
     match (kind, step.how) {
         (_, How::Exported) => {
@@ -218,7 +266,7 @@ fn measure(step: &Step) -> Result<Measured> {
             told(step, &model).into_iter().for_each(|(name, values)| all.each(name, values));
             for _ in 0..2 {
                 let begun = Instant::now();
-                denoiser.predict(&latents, 501.0, &all, step.rows)?;
+                answer = denoiser.predict(&latents, 501.0, &all, step.rows)?.into_iter().collect();
                 seconds = begun.elapsed().as_secs_f64();
             }
         }
@@ -230,7 +278,7 @@ fn measure(step: &Step) -> Result<Measured> {
         }
     }
     let peak = engine::process().peak.ok_or("this system does not tell a process's peak")?;
-    Ok(Measured { peak, foretold: own + need, seconds })
+    Ok(Measured { peak, foretold: own + need, seconds, answer })
 }
 
 fn timestep(session: &engine::Session) -> engine::Tensor {

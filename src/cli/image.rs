@@ -15,6 +15,7 @@ use super::{
 use crate::{
     diffusion::{self, IpAdapter, Kept, Likeness, Noise, Reading, Source, Start, TextToImage},
     engine::{self, Candidate, DeviceChoice, Wishes},
+    graph::Storage,
     models::{self, Catalog},
     stages::Cancel,
     store,
@@ -97,8 +98,28 @@ pub(crate) struct Args {
     /// The most memory to use: auto, or a size such as 6GiB
     #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_BUDGET", value_name = "SIZE")]
     memory_budget: Budget,
+    /// How the weights of text encoders and denoiser are kept: auto, none (as they are), fp16, bf16, int8, fp8,
+    /// fp8-e5m2 or int4
+    #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_STORAGE")]
+    storage: Storages,
     #[command(flatten)]
     machine: MachineArgs,
+}
+
+/// The ways in which weights may be kept, the most wished for first.
+#[derive(Debug, Clone)]
+struct Storages(Vec<Option<Storage>>);
+
+impl std::str::FromStr for Storages {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(match text {
+            "auto" => vec![None, Some(Storage::Int8)],
+            "none" => vec![None],
+            _ => vec![Some(text.parse()?)],
+        }))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -167,7 +188,7 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let model = Catalog::new(args.machine.models_dir.clone())
         .find(&args.model)
         .map_err(|error| Failure::because(exit_of_model(&error), &error))?;
-    let (mut painter, size) = open(args, &model, output)?;
+    let (mut painter, size) = open(args, &model, &cancel, output)?;
     let latents = args.latents.as_ref().map(read_latents).transpose()?;
     let start = start(args, size)?;
     let likeness = likeness(args)?;
@@ -259,7 +280,12 @@ fn adapter(args: &Args) -> Result<Option<IpAdapter>, Failure> {
 }
 
 /// Decides where and how to draw, says so, and reads the model.
-fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(TextToImage, Size), Failure> {
+fn open(
+    args: &Args,
+    model: &models::Model,
+    cancel: &Cancel,
+    output: &OutputArgs,
+) -> Result<(TextToImage, Size), Failure> {
     let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
     let geometry = diffusion::Geometry::of(model).map_err(because)?;
     let size = match args.size {
@@ -279,23 +305,35 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
         machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
     let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
     let looking = adapter(args)?;
-    let mut footprints = diffusion::Footprints::read(model, &geometry, device.device).map_err(because)?;
-    if let Some(looking) = &looking {
-        footprints = footprints.looking_through(looking).map_err(because)?;
-    }
-    if args.init_image.is_some() {
-        footprints = footprints.starting_from_pictures().map_err(because)?;
-    }
-    let candidate = |rows: u64| Candidate {
-        width: size.width,
-        height: size.height,
-        rows,
-        demands: footprints.demands(size, rows),
-    };
-    let candidates: Vec<_> = (1..=rows).rev().map(candidate).collect();
     let wishes = Wishes::on(device.device, args.memory_budget.bytes(), None);
-    let placement = engine::place(device, wishes, &candidates)
-        .map_err(|error| Failure::because(Exit::OutOfMemory, &error))?;
+    let mut candidates = Vec::new();
+    let mut placed = None;
+    for (tried, &storage) in args.storage.0.iter().enumerate() {
+        let footprints = diffusion::Footprints::stored(model, &geometry, device.device, storage);
+        let mut footprints = footprints.map_err(because)?;
+        if let Some(looking) = &looking {
+            footprints = footprints.looking_through(looking).map_err(because)?;
+        }
+        if args.init_image.is_some() {
+            footprints = footprints.starting_from_pictures().map_err(because)?;
+        }
+        candidates.extend((1..=rows).rev().map(|rows| Candidate {
+            width: size.width,
+            height: size.height,
+            rows,
+            stored: storage.map(Storage::name),
+            demands: footprints.demands(size, rows),
+        }));
+        match engine::place(device, wishes, &candidates) {
+            Ok(placement) => {
+                placed = Some((placement, storage));
+                break;
+            }
+            Err(_) if tried + 1 < args.storage.0.len() => {}
+            Err(error) => return Err(Failure::because(Exit::OutOfMemory, &error)),
+        }
+    }
+    let (placement, storage) = placed.unwrap_or_else(|| unreachable!("there is a way to keep weights"));
     if !output.quiet && !output.json {
         for line in why.iter().chain(&placement.lines) {
             eprintln!("{line}");
@@ -307,7 +345,11 @@ fn open(args: &Args, model: &models::Model, output: &OutputArgs) -> Result<(Text
         limit: placement.predicted,
         rows: candidates[placement.candidate].rows as usize,
     };
-    let mut painter = TextToImage::open(model, options).map_err(because)?;
+    let stored = match storage {
+        Some(storage) => Some(super::models::pack(model, storage, cancel, output).map_err(because)?),
+        None => None,
+    };
+    let mut painter = TextToImage::open(stored.as_ref().unwrap_or(model), options).map_err(because)?;
     if let Some(looking) = looking {
         painter = painter.with_adapter(looking).map_err(because)?;
     }
@@ -381,7 +423,7 @@ fn exit_of(error: &diffusion::Error) -> Exit {
             | engine::Error::DeviceUnusable { .. },
         ) => Exit::Missing,
         diffusion::Error::Model(error) => exit_of_model(error),
-        diffusion::Error::Cancelled { .. } => Exit::Interrupted,
+        diffusion::Error::Cancelled { .. } | diffusion::Error::PackingCancelled => Exit::Interrupted,
         diffusion::Error::Request(_) | diffusion::Error::Latents { .. } | diffusion::Error::Size { .. } => {
             Exit::Invalid
         }

@@ -51,6 +51,7 @@ impl Usual {
     /// How it would be drawn with on `device`.
     pub fn on(&self, device: &DeviceMemory, wishes: Wishes) -> Advice {
         let candidate = |size: &UsualSize| Candidate {
+            stored: None,
             width: size.size.width,
             height: size.size.height,
             rows: size.rows,

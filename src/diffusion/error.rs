@@ -64,6 +64,24 @@ pub enum Error {
     /// The model drew nothing.
     #[error(transparent)]
     Blank(#[from] Blank),
+    /// Weights that could not be kept smaller.
+    #[error(
+        "cannot keep the weights of `{}` as {storage} in `{}`: {reason}; `memory.storage: none` needs no room there",
+        path.display(), folder.display()
+    )]
+    Storing {
+        /// The part's ONNX file.
+        path: PathBuf,
+        /// How they should be kept.
+        storage: graph::Storage,
+        /// Where.
+        folder: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Stopped by the caller while weights were packed.
+    #[error("cancelled while weights were packed")]
+    PackingCancelled,
     /// Stopped by the caller between two steps.
     #[error("cancelled after {done} of {total} inference steps")]
     Cancelled {

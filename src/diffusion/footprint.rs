@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{Demand, Device},
-    graph::{Bindings, Document},
+    graph::{Bindings, Document, Storage},
     models::{Family, Model, Part, PartKind},
     story::Size,
 };
@@ -10,6 +10,7 @@ use crate::{
 use super::{
     Error, Geometry, IpAdapter,
     network::{self, Rewritten},
+    stored::is_stored,
 };
 
 /// Tokens of a prompt that one run of CLIP's text encoder takes.
@@ -22,6 +23,7 @@ pub struct Footprints<'a> {
     model: &'a Model,
     geometry: &'a Geometry,
     device: Device,
+    storage: Option<Storage>,
     /// Of the encoders, the same at every size.
     texts: Vec<Demand>,
     /// The denoiser, the VAE decoder, and perhaps its encoder.
@@ -31,9 +33,20 @@ pub struct Footprints<'a> {
 impl<'a> Footprints<'a> {
     /// Reads the graphs of all parts that draw a picture from noise.
     pub fn read(model: &'a Model, geometry: &'a Geometry, device: Device) -> Result<Self, Error> {
+        Self::stored(model, geometry, device, None)
+    }
+
+    /// The same for the model with its weights [stored](super::stored) that way.
+    pub fn stored(
+        model: &'a Model,
+        geometry: &'a Geometry,
+        device: Device,
+        storage: Option<Storage>,
+    ) -> Result<Self, Error> {
         use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
         let rewritten = |part: &'a Part| {
-            let document = network::read(&part.file, device)?;
+            let document =
+                network::read_stored(&part.file, device, storage.filter(|_| is_stored(part.kind)))?;
             let bound = bindings(&document, part, model, geometry, geometry.native, 1);
             Ok::<_, Error>((Rewritten::new(document, &bound, device), bound))
         };
@@ -48,7 +61,7 @@ impl<'a> Footprints<'a> {
             let part = model.part(kind)?;
             drawing.push((part, rewritten(part)?.0));
         }
-        Ok(Self { model, geometry, device, texts, drawing })
+        Ok(Self { model, geometry, device, storage, texts, drawing })
     }
 
     /// The same, with an adapter in the denoiser and its image encoder.
@@ -59,7 +72,8 @@ impl<'a> Footprints<'a> {
         let demand = |footprint| demand_of("image encoder".to_owned(), footprint, None);
         self.texts.extend(network.footprint(&bound).map(demand));
         for (part, network) in self.drawing.iter_mut().filter(|(part, _)| part.kind == PartKind::Denoiser) {
-            let document = denoiser(self.model, part, self.geometry, self.device, Some(adapter))?;
+            let document =
+                denoiser(self.model, part, self.geometry, self.device, (Some(adapter), self.storage))?;
             let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
             *network = Rewritten::new(document, &bound, self.device);
         }
@@ -107,15 +121,15 @@ fn demand_of(part: String, footprint: network::Footprint, tiled: Option<u64>) ->
     }
 }
 
-/// The graph of a model's denoiser, which looks through `adapter` if there is one.
+/// The graph of a model's denoiser, which looks through `adapter` if there is one, as it would be stored.
 pub(super) fn denoiser(
     model: &Model,
     part: &Part,
     geometry: &Geometry,
     device: Device,
-    adapter: Option<&IpAdapter>,
+    (adapter, storage): (Option<&IpAdapter>, Option<Storage>),
 ) -> Result<Document, Error> {
-    let mut document = network::read(&part.file, device)?;
+    let mut document = network::read_stored(&part.file, device, storage)?;
     if let Some(adapter) = adapter {
         let bound = bindings(&document, part, model, geometry, geometry.native, 2);
         adapter.graft(&mut document, &bound)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     engine::{self, Chain, Device, Element, Link, Loaded, Port, Session, Tensor},
-    graph::{Bindings, Document, ElementType, Halves},
+    graph::{Bindings, Document, ElementType, Halves, Storage},
 };
 
 use super::{Error, tiles};
@@ -151,8 +151,11 @@ impl Network {
     }
 
     fn load_whole(&mut self) -> Result<(), Error> {
-        let onnx = self.document.to_bytes();
-        let session = Session::from_memory(&onnx, &self.path, self.document.folder(), &self.options)?;
+        let (path, folder, options) = (&self.path, self.document.folder(), &self.options);
+        let session = match self.document.storage() {
+            Some(_) => Session::from_packed(&in_turn(self.document.clone()), path, folder, options)?,
+            None => Session::from_memory(&self.document.to_bytes(), path, folder, options)?,
+        };
         self.state = State::Whole(session);
         Ok(())
     }
@@ -168,12 +171,19 @@ impl Network {
         let link = |piece: crate::graph::Piece| Link {
             inputs: piece.inputs,
             outputs: piece.outputs,
-            onnx: piece.document.to_bytes().into(),
+            onnx: in_turn(piece.document).into(),
         };
         let links = fixed.pieces(&shapes, &starts).into_iter().map(link).collect();
         let outputs = self.document.outputs().map(str::to_owned).collect();
-        Ok(Chain::new(links, outputs, &self.path, self.document.folder(), self.options, loaded))
+        let chain = Chain::new(links, outputs, &self.path, self.document.folder(), self.options, loaded);
+        Ok(if self.document.storage().is_some() { chain.with_packed_weights() } else { chain })
     }
+}
+
+/// The bytes of a graph that unpacks each weight just before it is read.
+fn in_turn(mut document: Document) -> Vec<u8> {
+    document.unpack_in_turn();
+    document.to_bytes()
 }
 
 /// Above what tensors take, in hundredths: blocks of memory are larger than what lies in them, and operators
@@ -270,7 +280,15 @@ impl Split {
 
 /// Reads a graph as `device` computes it.
 pub(super) fn read(path: &Path, device: Device) -> Result<Document, Error> {
+    read_stored(path, device, None)
+}
+
+/// The same graph as it would be with its weights stored that way: nothing is written, so it cannot be run.
+pub(super) fn read_stored(path: &Path, device: Device, storage: Option<Storage>) -> Result<Document, Error> {
     let mut document = Document::read(path)?;
+    if let Some(storage) = storage {
+        document = document.store_weights(storage, Path::new(""), "").document;
+    }
     if device == Device::Cpu {
         document.widen();
     }
@@ -280,8 +298,8 @@ pub(super) fn read(path: &Path, device: Device) -> Result<Document, Error> {
 /// The most bytes that the scores of one slice of attention take, where it cannot be fused.
 const SCORES: u64 = 64 << 20;
 
-/// Fuses attention, or slices it for providers that have no fused one, and lets sizes follow what was kept on the
-/// way down. A graph whose shapes cannot be known stays as it is: it gives the same answers, in more memory.
+/// Fuses attention, or slices it for providers that have no fused one, lets sizes follow what was kept on the way
+/// down, and unpacks stored weights in portions. A graph whose shapes cannot be known stays as it is: it gives the same answers, in more memory.
 fn rewrite(document: &mut Document, bound: &Bindings, device: Device) {
     if let Ok(shapes) = probe(document, bound) {
         document.resize_to_skip(&shapes);
@@ -291,6 +309,10 @@ fn rewrite(document: &mut Document, bound: &Bindings, device: Device) {
             Device::Cpu | Device::Cuda(_) => document.fuse_attention(&shapes),
             Device::CoreMl => document.slice_attention(&shapes, SCORES),
         };
+    }
+    // In portions a product reads its weight turned, which CoreML has no operator for.
+    if device != Device::CoreMl {
+        document.unpack_in_portions();
     }
 }
 

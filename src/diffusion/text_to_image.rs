@@ -145,7 +145,7 @@ impl TextToImage {
                 let (session, way) = (&self.options.session, self.options.way());
                 let adapter = self.adapter.as_ref();
                 let document =
-                    footprint::denoiser(&self.model, part, &self.geometry, session.device, adapter)?;
+                    footprint::denoiser(&self.model, part, &self.geometry, session.device, (adapter, None))?;
                 Denoiser::of(document, part, self.model.family, session, way)?
             }
         };

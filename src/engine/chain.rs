@@ -44,6 +44,7 @@ pub struct Chain {
     folder: PathBuf,
     options: Options,
     loaded: Loaded,
+    weights: Weights,
 }
 
 impl Chain {
@@ -67,7 +68,22 @@ impl Chain {
         }
         let mut done = vec![Vec::new(); links.len()];
         last.into_iter().for_each(|(name, at)| done[at].push(name));
-        Self { links, done, outputs, path: path.to_owned(), folder: folder.to_owned(), options, loaded }
+        Self {
+            links,
+            done,
+            outputs,
+            path: path.to_owned(),
+            folder: folder.to_owned(),
+            options,
+            loaded,
+            weights: Weights::WhereTheyLie,
+        }
+    }
+
+    /// The same of pieces that unpack their weights just before they read them.
+    pub fn with_packed_weights(mut self) -> Self {
+        self.weights = Weights::Packed;
+        self
     }
 
     /// How many pieces it has.
@@ -137,7 +153,7 @@ impl Chain {
     }
 
     fn open(&self, link: &Link) -> Result<ort::session::Session, Error> {
-        build_from_memory(&link.onnx, &self.folder, &self.options, Weights::WhereTheyLie)
+        build_from_memory(&link.onnx, &self.folder, &self.options, self.weights)
             .map_err(|e| failed_to_open(e, &self.path, self.options.device))
     }
 }

@@ -91,6 +91,8 @@ pub struct Candidate {
     pub height: u32,
     /// Rows of one run of the denoiser: 2 with guidance, or 1 and two runs.
     pub rows: u64,
+    /// How weights are kept smaller, if not as they are.
+    pub stored: Option<&'static str>,
     /// The parts.
     pub demands: Vec<Demand>,
 }
@@ -230,9 +232,11 @@ pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
 /// Decides how to draw on `device`.
 ///
 /// `candidates` go from the one most wished for to the smallest, and there is at least one; those of one
-/// size stand together, and differ in rows. Of the sizes that are not above what the level may draw
+/// size stand together, and differ in how weights are stored, those of one such way together again, and in
+/// rows. Of the sizes that are not above what the level may draw
 /// ([`Level::pixels`]; the smallest always may) the first that fits is taken, held in the fastest way that
-/// fits: part by part and in pieces go before smaller, because they cost seconds and no detail.
+/// fits: part by part and in pieces go before weights that are kept smaller and these before smaller pictures,
+/// because the first cost seconds and no detail, the second a little of it.
 pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) -> Result<Placement, TooSmall> {
     let budget = wishes.budget;
     let allowed = match budget {
@@ -247,11 +251,11 @@ pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) ->
         Some(wished) => *residency == wished,
         None => *residency != Residency::Group || device.device != Device::Cpu,
     };
-    let mut sizes: Vec<(u32, u32)> = candidates.iter().map(|c| (c.width, c.height)).collect();
+    let mut sizes: Vec<_> = candidates.iter().map(|c| (c.width, c.height, c.stored)).collect();
     sizes.dedup();
     let fitting = sizes.iter().find_map(|&size| {
         let of_size = || {
-            let same = |(_, c): &(usize, &Candidate)| (c.width, c.height) == size && may(c);
+            let same = |(_, c): &(usize, &Candidate)| (c.width, c.height, c.stored) == size && may(c);
             candidates.iter().enumerate().filter(same)
         };
         Residency::ALL.into_iter().filter(useful).find_map(|residency| {
@@ -290,8 +294,22 @@ pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) ->
     };
     let size = format!("{}x{}", candidate.width, candidate.height);
     lines.push(format!("images: {size}, {held}, {} expected of {}", Bytes(predicted), Bytes(allowed)));
-    if candidate.rows < candidates[0].rows {
+    if candidate.rows < candidates.iter().map(|candidate| candidate.rows).max().unwrap_or(0) {
         lines.push("images: guidance takes two runs of one row each, to halve what a run holds".to_owned());
+    }
+    if let Some(stored) = candidate.stored {
+        lines.push(match candidates[0].stored {
+            Some(_) => format!("images: weights are kept as {stored} and unpacked just before they are used"),
+            None => format!(
+                "images: weights are kept as {stored}: as they are, {size} needs {}",
+                candidates
+                    .iter()
+                    .filter(|c| (c.width, c.height, c.stored) == (candidate.width, candidate.height, None))
+                    .map(|c| c.held(wishes.residency.unwrap_or(Residency::Sequential)))
+                    .min()
+                    .map_or_else(String::new, |bytes| Bytes(bytes).to_string())
+            ),
+        });
     }
     let wished = &candidates[0];
     if (wished.width, wished.height) != (candidate.width, candidate.height) {
@@ -344,6 +362,7 @@ mod tests {
             width,
             height,
             rows: 2,
+            stored: None,
             demands: vec![
                 part("text encoder", 200 * MIB, 10 * MIB),
                 part("denoiser", 1600 * MIB, pixels * 2000),
@@ -413,6 +432,28 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_kept_smaller_before_the_picture_is_and_only_then() {
+        let full = candidate(288, 512);
+        let mut packed = Candidate { stored: Some("int8"), ..full.clone() };
+        packed.demands.iter_mut().for_each(|demand| {
+            demand.weights /= 4;
+            demand.least /= 2;
+        });
+        let candidates = [full.clone(), packed.clone(), candidate(256, 448)];
+        let taken = |budget| place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
+        let enough = taken(full.in_pieces());
+        assert_eq!((enough.candidate, enough.residency), (0, Residency::Sequential));
+        assert!(!enough.lines.join("\n").contains("int8"), "{:?}", enough.lines);
+        let less = taken(full.in_pieces() - 1);
+        assert_eq!(less.candidate, 1);
+        assert!(less.predicted < full.in_pieces());
+        assert!(less.lines[2].contains("kept as int8: as they are, 288x512 needs"), "{:?}", less.lines);
+        assert_eq!(taken(packed.in_pieces() - 1).candidate, 2);
+        let wished = place(&device(24 * GIB, 22 * GIB), of(8 * GIB), &candidates[1..2]).unwrap();
+        assert!(wished.lines[2].contains("unpacked just before"), "{:?}", wished.lines);
+    }
+
+    #[test]
     fn a_low_level_draws_no_large_picture_even_if_it_fits() {
         let candidates = [candidate(704, 1280), candidate(288, 512)];
         let placement = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates).unwrap();
@@ -446,14 +487,16 @@ mod tests {
             let sizes = [(704, 1280), (576, 1024), (384, 704)];
             let candidates: Vec<Candidate> = sizes
                 .into_iter()
-                .flat_map(|size| [2, 1].map(|rows| (size, rows)))
-                .map(|((width, height), rows)| {
+                .flat_map(|size| [None, Some("int8")].map(|stored| (size, stored)))
+                .flat_map(|way| [2, 1].map(|rows| (way, rows)))
+                .map(|(((width, height), stored), rows)| {
                     let demand = |&(weights, values, share): &(u64, u64, u64)| {
                         let activations = rows * u64::from(width * height) * values;
+                        let weights = if stored.is_some() { weights / 4 } else { weights };
                         let least = weights / share + activations;
                         Demand { part: "part".into(), weights, activations, least }
                     };
-                    Candidate { width, height, rows, demands: parts.iter().map(demand).collect() }
+                    Candidate { width, height, rows, stored, demands: parts.iter().map(demand).collect() }
                 })
                 .collect();
             let speed = |placement: &Placement| {

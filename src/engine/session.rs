@@ -104,6 +104,16 @@ impl Session {
         Ok(Self::of(session, path, device))
     }
 
+    /// The same for a graph that unpacks its weights just before it reads them: they are read where they lie, and
+    /// what is unpacked is given back at once.
+    pub fn from_packed(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
+        super::heap::give_back_at_once();
+        let device = options.device;
+        let session = build_from_memory(onnx, folder, options, Weights::Packed)
+            .map_err(|e| failed(e, path, device, Failed::Open))?;
+        Ok(Self::of(session, path, device))
+    }
+
     fn of(session: ort::session::Session, path: &Path, device: Device) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
         let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
@@ -211,7 +221,12 @@ pub(super) enum Weights {
     /// They are read where they lie, in mapped files: the system loads and drops their pages, and loading a
     /// session costs milliseconds.
     WhereTheyLie,
+    /// The same, and they are unpacked by the graph just before it reads them, not when a session is made.
+    Packed,
 }
+
+/// The most bytes of an answer that is computed when a session is made.
+const FOLDED: &str = "optimization.constant_folding_max_output_size_in_bytes";
 
 fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failure> {
     let library = load()?;
@@ -225,15 +240,18 @@ fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failur
         .with_memory_pattern(false)?;
     builder = match weights {
         Weights::Arranged => builder.with_optimization_level(GraphOptimizationLevel::All)?,
-        Weights::WhereTheyLie => {
+        Weights::WhereTheyLie | Weights::Packed => {
             builder.with_optimization_level(GraphOptimizationLevel::Level2)?.with_prepacking(false)?
         }
     };
+    if weights == Weights::Packed {
+        builder = builder.with_config_entry(FOLDED, "65536")?;
+    }
     // The first provider that can run a node does: the processor's comes last.
     builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
     Ok(match weights {
         Weights::Arranged => builder,
-        Weights::WhereTheyLie => {
+        Weights::WhereTheyLie | Weights::Packed => {
             builder.with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
         }
     })

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Document, Liveness, Shapes, document::reads, onnx::ValueInfoProto};
 
 /// Bytes a session takes beside weights and activations: its graph, its kernels.
-const SESSION: u64 = 1 << 20;
+pub(super) const SESSION: u64 = 1 << 20;
 
 /// One piece of a graph.
 #[derive(Debug, Clone)]
@@ -78,10 +78,23 @@ impl Liveness {
 
     /// The pieces that begin at node `from`: the node after each, and the most bytes held while it runs.
     /// What a piece is given stays until its end, and so do its weights.
-    fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
+    ///
+    /// ONNX Runtime keeps the memory of a tensor for the next one of the same shape
+    /// (`PlannerImpl::FindReusableTensor`), so an unpacked weight lies there until the next of its shape is
+    /// unpacked into it.
+    pub(super) fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
         let (mut weights, mut given, mut held) = (0, 0, 0);
+        let (mut so_far, mut lying): (Vec<u64>, HashMap<u64, usize>) = (Vec::new(), HashMap::new());
         let pieces = (from..self.during.len()).map(move |at| {
             weights += self.weights[at];
+            so_far.push(self.during[at] + given);
+            if let Some(unpacked) = &self.unpacked[at] {
+                let last = lying.insert(unpacked.shape, unpacked.last);
+                for idle in last.map_or(at, |last| last + 1)..at {
+                    so_far[idle - from] += unpacked.bytes;
+                    held = held.max(so_far[idle - from]);
+                }
+            }
             held = held.max(self.during[at] + given);
             let earlier = |(owner, bytes): &(Option<usize>, u64)| {
                 owner.is_some_and(|owner| owner < from).then_some(*bytes)

@@ -1,8 +1,14 @@
 //! How much a graph holds while it runs: a walk over its nodes in order.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
+};
 
-use super::{Document, Known, Node, Shapes, document::reads, onnx::NodeProto, workspace::workspace};
+use super::{
+    Document, Known, Node, Shapes, cut::SESSION, document::reads, onnx::NodeProto, store_weights::UNPACKS,
+    workspace::workspace,
+};
 
 /// What is held at each node of a graph whose nodes run one after the other, as ONNX Runtime runs them.
 #[derive(Debug, Clone)]
@@ -20,12 +26,28 @@ pub struct Liveness {
     pub(super) weights: Vec<u64>,
     /// Whether node `i` makes a weight of a weight, for the node after it.
     pub(super) loads: Vec<bool>,
+    /// The weight that node `i` unpacks.
+    pub(super) unpacked: Vec<Option<Unpacked>>,
+}
+
+/// A weight that is made of what is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Unpacked {
+    /// The same number for the same shape.
+    pub(super) shape: u64,
+    pub(super) bytes: u64,
+    /// The node that reads it last.
+    pub(super) last: usize,
 }
 
 impl Liveness {
     /// The most bytes ever held, weights aside.
     pub fn peak(&self) -> u64 {
-        self.during.iter().copied().max().unwrap_or(0)
+        if self.unpacked.iter().all(Option::is_none) {
+            return self.during.iter().copied().max().unwrap_or(0);
+        }
+        let all = self.pieces_from(0).last().map_or(0, |(_, bytes)| bytes);
+        all.saturating_sub(SESSION + self.weights.iter().sum::<u64>())
     }
 
     /// Bytes of all weights once they are loaded.
@@ -37,7 +59,7 @@ impl Liveness {
 /// Whether a node makes a weight of a weight: ONNX Runtime does that when it loads a graph, of all of them, and
 /// holds them to its end.
 fn is_loaded<T>(node: &NodeProto, weights: &HashMap<&str, T>) -> bool {
-    node.op_type == "Cast" && weights.contains_key(node.input[0].as_str())
+    node.op_type == "Cast" && weights.contains_key(node.input[0].as_str()) && !node.name.starts_with(UNPACKS)
 }
 
 /// Operators that answer what they are given under another shape.
@@ -102,6 +124,17 @@ impl Document {
                 let size = bytes(output);
                 let shared = (place == 0)
                     .then(|| match node.op_type.as_str() {
+                        // A cast to the type it has already.
+                        "Cast"
+                            if node
+                                .input
+                                .first()
+                                .and_then(|input| shapes.get(input))
+                                .map(|known| known.element)
+                                == shapes.get(output).map(|known| known.element) =>
+                        {
+                            buffer_of.get(node.input[0].as_str()).copied()
+                        }
                         kind if renames(kind) => buffer_of.get(node.input[0].as_str()).copied(),
                         kind if overwrites(kind) => node.input.iter().take(2).find_map(|input| {
                             let &buffer = buffer_of.get(input.as_str())?;
@@ -137,12 +170,14 @@ impl Document {
             }
         }
         let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
+        let mut unpacked = Vec::with_capacity(count);
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
             let node = Node::from(proto);
             held += held_from[at];
             before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
+            unpacked.push(self.unpacks(at, &weights, shapes, &last_read));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
             let made = if is_loaded(proto, &weights) { bytes(&proto.output[0]) } else { 0 };
@@ -150,7 +185,30 @@ impl Document {
         }
         held += held_from[count];
         before.push(held.max(0) as u64);
-        let loads = nodes.iter().map(|node| is_loaded(node, &weights)).collect();
-        Liveness { during, before, lasts, weights: loaded, loads }
+        let unpacks = |at: usize| unpacked[at].is_some();
+        let loads =
+            nodes.iter().enumerate().map(|(at, node)| is_loaded(node, &weights) || unpacks(at)).collect();
+        Liveness { during, before, lasts, weights: loaded, loads, unpacked }
+    }
+
+    fn unpacks(
+        &self,
+        at: usize,
+        weights: &HashMap<&str, u64>,
+        shapes: &Shapes,
+        last_read: &HashMap<&str, usize>,
+    ) -> Option<Unpacked> {
+        /// Smaller ones are of no weight.
+        const SMALL: u64 = 1 << 16;
+        let node = &self.graph.node[at];
+        let unpacks = node.name.starts_with(UNPACKS)
+            && matches!(node.op_type.as_str(), "DequantizeLinear" | "Cast")
+            && weights.contains_key(node.input.first()?.as_str());
+        let output = node.output.first().filter(|_| unpacks)?;
+        let known = shapes.get(output).filter(|known| known.bytes() >= SMALL)?;
+        let mut hasher = std::hash::DefaultHasher::new();
+        known.dims.hash(&mut hasher);
+        let last = last_read.get(output.as_str()).copied().unwrap_or(at);
+        Some(Unpacked { shape: hasher.finish(), bytes: known.bytes(), last })
     }
 }

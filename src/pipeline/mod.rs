@@ -31,5 +31,5 @@ pub use problem::{Problem, Problems};
 pub use settings::{
     Budget, Captions, Card, Character, Delivery, DirectorEngine, Effects, Emoji, ImageSize, Images, Llm,
     Memory, Music, Narration, Pipeline, Play, ProgressBar, Refine, Remote, Scenes, Server, Timeline,
-    TransitionOn, Upscale, UpscaleEngine, Video, VoiceEngine, Watermark,
+    TransitionOn, Upscale, UpscaleEngine, Video, VoiceEngine, Watermark, WeightStorage,
 };

@@ -7,13 +7,14 @@ use std::ops::ControlFlow;
 
 use super::{
     Cached, Context, Error, Kind,
-    images::{self, failed, place, png, unusable},
+    images::{self, failed, pack, place, png, unusable},
 };
 use crate::{
-    diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
+    diffusion::{self, Footprints, Geometry, Kept, Noise, Options, Request, Source, Start, TextToImage},
     digest::Digest,
+    graph::Storage,
     models::{Catalog, Model},
-    pipeline::{Pipeline, Refine},
+    pipeline::{Pipeline, Refine, WeightStorage},
     store::{Key, KeyBuilder, Origin},
     story::{Scene, Size, Still},
 };
@@ -48,6 +49,15 @@ impl<'a> Plan<'a> {
         self.settings.guidance_scale.unwrap_or(self.pipeline.images.guidance_scale)
     }
 
+    /// How weights are kept, if the user says it: by itself nothing is kept smaller here, where a picture is drawn that
+    /// has its size already.
+    fn storage(&self) -> Option<Storage> {
+        match self.pipeline.memory.storage {
+            WeightStorage::In(storage) => Some(storage),
+            WeightStorage::Auto | WeightStorage::None => None,
+        }
+    }
+
     /// Where the refined picture of `scene` lies that was `drawn`.
     fn key(&self, scene: &Scene, drawn: &Still) -> Result<Key, Error> {
         let key = KeyBuilder::new("refine", VERSION)
@@ -62,6 +72,10 @@ impl<'a> Plan<'a> {
             .field("guidance_scale", &self.guidance_scale())
             .field("scheduler", &self.pipeline.images.scheduler)
             .field("rng", &self.pipeline.images.rng);
+        let key = match self.storage() {
+            Some(storage) => key.field("storage", &storage),
+            None => key,
+        };
         Ok(key.finish()?)
     }
 }
@@ -88,7 +102,11 @@ pub fn run(
         let (image, origin) = store.obtain(&plan.key(scene, still)?, || {
             let refiner = match &mut refiner {
                 Some(refiner) => refiner,
-                None => refiner.insert(open(&plan, still.size, ctx)?.0),
+                None => {
+                    let (options, _) = decided(&plan, still.size, ctx)?;
+                    let model = pack(&plan.model, plan.storage(), ctx)?;
+                    refiner.insert(open(&model, options)?)
+                }
             };
             let image = go_over(&plan, refiner, scene, still, &item, ctx)?;
             Ok::<_, Error>((image, vec![image]))
@@ -119,13 +137,18 @@ pub fn cached(pipeline: &Pipeline, drawn: &[(Scene, Still)], ctx: &Context<'_>) 
 /// When the model or the device is missing, the size cannot be done, or memory is too small.
 pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
     match Plan::new(pipeline, ctx)? {
-        Some(plan) => open(&plan, size, ctx).map(|(_, predicted)| predicted),
+        Some(plan) => decided(&plan, size, ctx).map(|(_, predicted)| predicted),
         None => Ok(0),
     }
 }
 
-/// The second model, and the most bytes it is expected to take.
-fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToImage, u64), Error> {
+/// The second model.
+fn open(model: &Model, options: Options) -> Result<TextToImage, Error> {
+    TextToImage::open(model, options).map_err(|error| failed(error, "refine.model"))
+}
+
+/// Where and how the second model runs, which is said, and the most bytes it is expected to take.
+fn decided(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(Options, u64), Error> {
     if !plan.geometry.fits(size) {
         let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
         let model = plan.model.name.clone();
@@ -133,19 +156,17 @@ fn open(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(TextToIma
         return Err(Error::new(Kind::Invalid, "refine.model", error));
     }
     let rows = if plan.guidance_scale() > 1.0 { 2 } else { 1 };
-    let placed = place(&plan.pipeline.memory, &[size], rows, |device| {
-        let footprints = Footprints::read(&plan.model, &plan.geometry, device)?;
+    let placed = place(&plan.pipeline.memory, &[size], &[plan.storage()], rows, |device, storage| {
+        let footprints = Footprints::stored(&plan.model, &plan.geometry, device, storage)?;
         match plan.settings.denoising_start {
             Some(_) => Ok(footprints),
             None => footprints.starting_from_pictures(),
         }
     })?;
-    let predicted = placed.options.limit;
-    let refiner =
-        TextToImage::open(&plan.model, placed.options).map_err(|error| failed(error, "refine.model"))?;
+    let refiner = open(&plan.model, placed.options)?;
     let decisions = placed.why_device.into_iter().chain(placed.lines);
     decisions.chain(refiner.notes().to_vec()).for_each(|line| ctx.note(line));
-    Ok((refiner, predicted))
+    Ok((placed.options, placed.options.limit))
 }
 
 /// Draws a part of one picture anew, and puts it into the store.

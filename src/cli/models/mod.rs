@@ -1,6 +1,7 @@
 //! `shortform models`: what is installed, what could be, and both ways there and back.
 
 mod list;
+mod optimize;
 mod report;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+pub(super) use self::optimize::pack;
 use self::report::Reporter;
 use super::{
     args::{MachineArgs, OutputArgs},
@@ -38,6 +40,7 @@ enum Action {
     Pull(Pull),
     Add(Add),
     Verify(Verify),
+    Optimize(optimize::Optimize),
     Remove(Remove),
 }
 
@@ -118,6 +121,7 @@ pub(crate) fn models(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         Action::Pull(args) => pull(args, output),
         Action::Add(args) => add(args, output),
         Action::Verify(args) => verify(args, output),
+        Action::Optimize(args) => optimize::optimize(args, output),
         Action::Remove(args) => remove(args, output),
     }
 }

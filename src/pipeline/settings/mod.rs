@@ -19,7 +19,7 @@ mod whole;
 pub use delivery::Delivery;
 pub use extras::{Card, ProgressBar, Watermark};
 pub use images::{ImageSize, Images};
-pub use memory::{Budget, Memory};
+pub use memory::{Budget, Memory, WeightStorage};
 pub use narration::{Emoji, Narration, Remote, VoiceEngine};
 pub use refine::Refine;
 pub use scenes::{Character, DirectorEngine, Llm, Scenes};

@@ -13,13 +13,15 @@ use ndarray_npy::WriteNpyExt;
 use super::{
     super::{Context, Error, Kind},
     card,
-    placed::place,
+    placed::{self, place, storages},
     plan::{Brush, Drawn, Looking, Plan, failed},
     stage::Decided,
 };
 use crate::{
     diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage},
     engine::Residency,
+    graph::Storage,
+    models::Model,
     story::{Scene, Seed, Size},
 };
 
@@ -33,23 +35,30 @@ pub(super) struct Painter<'a> {
     options: Options,
     /// The size drawn, by its position among the plan's.
     rung: usize,
+    /// How weights are kept, if not as they are.
+    storage: Option<Storage>,
+    /// The model with its weights kept so, once it was drawn with.
+    stored: Option<Model>,
 }
 
 impl<'a> Painter<'a> {
     /// Decides on device, size and what stays loaded, and says so; loads no weight yet.
     pub(super) fn open(plan: &'a Plan<'a>, ctx: &mut Context<'_>) -> Result<Self, Error> {
-        let mut painter = Self { plan, drawer: None, options: Options::default(), rung: 0 };
+        let mut painter =
+            Self { plan, drawer: None, options: Options::default(), rung: 0, storage: None, stored: None };
         let Some(brush) = &plan.brush else { return Ok(painter) };
         let adapter = painter.adapter()?;
         let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let placed = place(plan.memory, &plan.sizes, rows, |device| {
-            let footprints = Footprints::read(&brush.model, &brush.geometry, device)?;
+        let ways = storages(plan.memory);
+        let placed = place(plan.memory, &plan.sizes, &ways, rows, |device, storage| {
+            let footprints = Footprints::stored(&brush.model, &brush.geometry, device, storage)?;
             match &adapter {
                 Some(adapter) => footprints.looking_through(adapter),
                 None => Ok(footprints),
             }
         })?;
         painter.rung = placed.rung;
+        painter.storage = placed.storage;
         painter.options = placed.options;
         let drawer = painter.load(brush)?;
         let decisions = placed.why_device.into_iter().chain(plan.why.clone()).chain(placed.lines);
@@ -59,7 +68,8 @@ impl<'a> Painter<'a> {
     }
 
     fn load(&self, brush: &Brush) -> Result<TextToImage, Error> {
-        let drawer = TextToImage::open(&brush.model, self.options).map_err(|error| failed(error, ""))?;
+        let model = self.stored.as_ref().unwrap_or(&brush.model);
+        let drawer = TextToImage::open(model, self.options).map_err(|error| failed(error, ""))?;
         match self.adapter()? {
             Some(adapter) => drawer.with_adapter(adapter).map_err(|error| failed(error, "images.ip_adapter")),
             None => Ok(drawer),
@@ -89,12 +99,35 @@ impl<'a> Painter<'a> {
     pub(super) fn decided(&self) -> Decided {
         let Options { session, residency, limit, .. } = &self.options;
         let predicted = if self.plan.brush.is_some() { *limit } else { 0 };
-        Decided { size: self.size(), device: session.device, residency: *residency, predicted }
+        Decided {
+            size: self.size(),
+            device: session.device,
+            residency: *residency,
+            storage: self.storage,
+            predicted,
+        }
     }
 
     /// The size it draws at.
     pub(super) fn size(&self) -> Size {
         self.plan.sizes[self.rung]
+    }
+
+    /// How weights are kept, if not as they are.
+    pub(super) fn storage(&self) -> Option<Storage> {
+        self.storage
+    }
+
+    /// Packs the weights, if they are kept smaller and are not yet.
+    fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(brush) =
+            self.plan.brush.as_ref().filter(|_| self.storage.is_some() && self.stored.is_none())
+        else {
+            return Ok(());
+        };
+        self.stored = Some(placed::pack(&brush.model, self.storage, ctx)?);
+        self.drawer = Some(self.load(brush)?);
+        Ok(())
     }
 
     /// After memory ran out: first keeps one part loaded at a time, then one piece of a
@@ -123,6 +156,7 @@ impl<'a> Painter<'a> {
     /// Draws the picture of `scene` and puts it into the store.
     pub(super) fn paint(&mut self, scene: &Scene, item: &str, ctx: &mut Context<'_>) -> Result<Drawn, Error> {
         let size = self.size();
+        self.pack(ctx)?;
         let likeness = self.likeness(scene)?;
         let (image, latents) = match &mut self.drawer {
             None => (card::draw(scene.index, size), None),

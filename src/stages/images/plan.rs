@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{Context, Error, Kind},
     VERSION, card,
+    placed::storages,
 };
 use crate::{
     diffusion::{self, Geometry},
     digest::Digest,
+    graph::Storage,
     models::{self, Adapter, Catalog, Model},
     pipeline::{ImageSize, Images, Memory, Pipeline},
     store::{Key, KeyBuilder},
@@ -139,9 +141,9 @@ impl<'a> Plan<'a> {
         Ok(Self { settings, memory, brush, sizes, why, looking, hands_over })
     }
 
-    /// Where the picture of `scene` at `size` lies. Device and ONNX Runtime are no part of it:
+    /// Where the picture of `scene` at `size` lies, drawn with weights kept as `storage`. Device and ONNX Runtime are no part of it:
     /// they change the last bits of a picture, not what it shows.
-    pub(super) fn key(&self, scene: &Scene, size: Size) -> Result<Key, Error> {
+    pub(super) fn key(&self, scene: &Scene, size: Size, storage: Option<Storage>) -> Result<Key, Error> {
         let key = KeyBuilder::new("images", VERSION).field("size", &size);
         let key = match &self.brush {
             None => key.field("card", &scene.index),
@@ -164,6 +166,11 @@ impl<'a> Plan<'a> {
             Some(end) => key.field("denoising_end", &end),
             None => key,
         };
+        // Weights in fewer bits draw another picture.
+        let key = match (&self.brush, storage) {
+            (Some(_), Some(storage)) => key.field("storage", &storage),
+            _ => key,
+        };
         // A scene without a sitter is drawn as without an adapter.
         let key = match looking {
             Some((looking, (sitter, likeness))) => key
@@ -178,7 +185,22 @@ impl<'a> Plan<'a> {
     /// The picture of `scene`, of whatever size, if it is there.
     pub(super) fn find(&self, scene: &Scene, ctx: &Context<'_>) -> Result<Option<Drawn>, Error> {
         for &size in &self.sizes {
-            if let Some(drawn) = ctx.store.lookup(&self.key(scene, size)?)? {
+            if let Some(drawn) = self.find_at(scene, size, ctx)? {
+                return Ok(Some(drawn));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The picture of `scene` at `size`, with weights kept in whatever way may be, if it is there.
+    pub(super) fn find_at(
+        &self,
+        scene: &Scene,
+        size: Size,
+        ctx: &Context<'_>,
+    ) -> Result<Option<Drawn>, Error> {
+        for storage in storages(self.memory) {
+            if let Some(drawn) = ctx.store.lookup(&self.key(scene, size, storage)?)? {
                 return Ok(Some(drawn));
             }
         }
@@ -232,7 +254,7 @@ pub(in crate::stages) fn failed(error: diffusion::Error, place: impl Into<String
     use crate::engine::Error as E;
     use diffusion::Error as D;
     let kind = match &error {
-        D::Cancelled { .. } => return Error::cancelled(),
+        D::Cancelled { .. } | D::PackingCancelled => return Error::cancelled(),
         D::Engine(E::OutOfMemory { .. }) => Kind::OutOfMemory,
         D::Engine(E::LibraryMissing { .. } | E::LibraryBroken { .. } | E::LibraryTooOld { .. }) => {
             Kind::Missing

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     engine::{Device, Residency},
+    graph::Storage,
     pipeline::Pipeline,
     store::Origin,
     story::{Scene, Size, Still},
@@ -83,6 +84,8 @@ pub struct Decided {
     pub device: Device,
     /// What of the model stays loaded there.
     pub residency: Residency,
+    /// How weights are kept, if not as they are.
+    pub storage: Option<Storage>,
     /// The most bytes the model is expected to take there; 0 where none draws.
     pub predicted: u64,
 }
@@ -98,8 +101,7 @@ pub(in crate::stages) fn latents(
         let place = format!("scene {} (line {})", scene.index + 1, scene.line);
         Error::new(Kind::Failed, place, "the latents it was drawn from are gone from the store: run it again")
     };
-    let key = Plan::new(pipeline, ctx)?.key(scene, still.size)?;
-    let drawn: Drawn = ctx.store.lookup(&key)?.ok_or_else(gone)?;
+    let drawn = Plan::new(pipeline, ctx)?.find_at(scene, still.size, ctx)?.ok_or_else(gone)?;
     let bytes = ctx.store.get(drawn.latents.ok_or_else(gone)?)?.ok_or_else(gone)?;
     Array4::read_npy(&bytes[..]).map_err(|error| Error::new(Kind::Failed, "", error))
 }
@@ -118,7 +120,7 @@ fn draw<'a>(
     };
     let store = ctx.store;
     loop {
-        let key = plan.key(scene, painter.size())?;
+        let key = plan.key(scene, painter.size(), painter.storage())?;
         let drawn = store.obtain(&key, || {
             let drawn = painter.paint(scene, item, ctx)?;
             let image = drawn.image;
