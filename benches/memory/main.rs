@@ -89,7 +89,7 @@ fn main() -> Result<()> {
     bound("fastest: GiB", fastest.peak as f64 / MIB / 1024.0, 3.9);
     bound("smallest: time / as exported", smallest.seconds / exported.seconds, 0.90);
     bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
-    packed(&models.join("sd15"), &smallest, &step)?;
+    packed(&models.join("sd15"), &smallest)?;
     let large = show(&step("sd15", "unet", 704, 1280, 1, How::Pieces))?;
     bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);
     let decoded = show(&step("sd15", "vae_decoder", 720, 1280, 1, How::Pieces))?;
@@ -109,16 +109,13 @@ fn main() -> Result<()> {
 
 /// Stable Diffusion 1.5's UNet with its weights in fewer bits: what it takes, and how far its answer is from the
 /// one in 32 bits.
-fn packed(
-    model: &Path,
-    full: &Measured,
-    step: &dyn Fn(&str, &str, u32, u32, usize, How) -> Step,
-) -> Result<()> {
-    let model = Model::open("sd15", model)?;
+fn packed(model: &Path, full: &Measured) -> Result<()> {
+    let opened = Model::open("sd15", model)?;
     for storage in Storage::ALL {
-        diffusion::stored(&model, storage, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        diffusion::stored(&opened, storage, &mut |_| std::ops::ControlFlow::Continue(()))?;
         for how in [How::Packed(storage), How::PackedWhole(storage)] {
-            let packed = show(&step("sd15", "unet", 512, 512, 1, how))?;
+            let (model, part) = (model.display().to_string(), "unet".to_owned());
+            let packed = show(&Step { model, part, width: 512, height: 512, rows: 1, how })?;
             let psnr = psnr(&packed.answer, &full.answer);
             println!("    {storage}: {psnr:.1} dB to 32 bits");
             if how == How::Packed(Storage::Int8) {

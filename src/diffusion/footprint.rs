@@ -36,7 +36,7 @@ impl<'a> Footprints<'a> {
         Self::stored(model, geometry, device, None)
     }
 
-    /// The same for the model with its weights [stored](super::stored) that way.
+    /// The same for the model with its weights [stored](fn@super::stored) that way.
     pub fn stored(
         model: &'a Model,
         geometry: &'a Geometry,

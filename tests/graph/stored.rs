@@ -59,15 +59,7 @@ fn packed(document: &Document, part: &Path) -> Session {
 
 #[test]
 fn each_kind_of_storage_is_off_by_what_its_bits_say() {
-    let wanted = [
-        "unet-sd1",
-        "unet-sdxl",
-        "transformer-sd35",
-        "text-sd1",
-        "t5-32",
-        "unet-sd1-fp16",
-        "unet-sd1-external",
-    ];
+    let wanted = ["transformer-sd35", "t5-32", "unet-sd1-fp16", "unet-sd1-external"];
     let pocket = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/pocket/text_encoder/model.onnx");
     let parts = parts().into_iter().filter(|part| wanted.contains(&name(part).as_str()));
     for part in parts.chain([pocket]) {
@@ -122,7 +114,7 @@ fn spread(ours: &[(String, Tensor)], theirs: &[(String, Tensor)]) -> f32 {
 fn in_pieces(document: &Document, part: &Path, given: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
     let (fixed, shapes) = document.bind(&bound(given)).unwrap();
     let pieces = fixed.pieces(&shapes, &fixed.liveness(&shapes).cuts_at_price(0, 0));
-    assert!(pieces.len() > 2);
+    assert!(pieces.len() > 1, "{}", name(part));
     let links = pieces.into_iter().map(|mut piece| {
         piece.document.unpack_in_turn();
         Link { onnx: piece.document.to_bytes().into(), inputs: piece.inputs, outputs: piece.outputs }
