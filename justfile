@@ -22,6 +22,10 @@ bench: (setup "--tests")
 bench-memory: (setup "--tests")
     cargo bench --locked --bench memory
 
+# Print time and memory of models of real sizes on an NVIDIA card, where there is one: 9 GB of disk, needs no libav
+bench-gpu:
+    cargo bench --locked --no-default-features --features cuda --bench gpu
+
 # Format, lints and documentation
 check: setup
     cargo fmt --check

@@ -16,7 +16,7 @@ use shortform::{
         Way, check,
         schedulers::{self, Config, Schedule},
     },
-    engine::{self, Candidate, Device, Residency, Wishes},
+    engine::{self, Attention, Candidate, Device, Policy, Residency, Tiling, Wishes},
     models::{Catalog, Family, Model, Part, PartKind},
     story::{Rng, SchedulerKind, Seed, Size},
 };
@@ -335,6 +335,84 @@ fn a_model_is_told_by_its_contents() {
     let request = json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"));
     let error = drawer.generate(&request, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
     assert!(error.contains("DEISMultistepScheduler") && error.contains("`ddim` or `euler`"), "{error}");
+}
+
+#[test]
+fn attention_as_a_user_wishes_it_draws_the_same_and_needs_what_is_foretold() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let request = json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"));
+    let with = |attention| {
+        let options = engine::Options::default().with(Policy { attention, ..Policy::default() });
+        let mut drawer =
+            TextToImage::open(&model, Options { session: options, ..Options::default() }).unwrap();
+        let footprints = Footprints::read(&model, drawer.geometry(), options).unwrap();
+        let demands = footprints.demands(Size::new(1024, 1024), 2);
+        let denoiser = demands.into_iter().find(|demand| demand.part == "denoiser").unwrap();
+        (draw(&mut drawer, &request).latents, denoiser.activations)
+    };
+    let (fused, least) = with(Attention::Fused);
+    for attention in [Attention::Sliced, Attention::Plain] {
+        let (latents, activations) = with(attention);
+        let off = off(&latents, &fused);
+        assert!(off <= 1e-4, "{attention:?}: off by {off:e}");
+        assert!(activations > least, "{attention:?}: {activations} bytes, fused {least}");
+    }
+    assert!(with(Attention::Plain).1 > with(Attention::Sliced).1);
+}
+
+#[test]
+fn guidance_on_two_devices_draws_what_one_draws() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let request = json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"));
+    assert!(request.guidance_scale > 1.0);
+    let alone = Options { rows: 1, ..Options::default() };
+    let one = draw(&mut TextToImage::open(&model, alone).unwrap(), &request);
+    for residency in [Residency::Resident, Residency::Sequential] {
+        let two = Options { residency, beside: Some(engine::Options::default()), ..alone };
+        let mut both = TextToImage::open(&model, two).unwrap();
+        let drawn = draw(&mut both, &request);
+        assert_eq!(draw(&mut both, &request), drawn);
+        let off = off(&drawn.latents, &one.latents);
+        assert!(off <= 1e-4, "{residency}: off by {off:e}");
+        // Without guidance there is nothing to halve.
+        let plain = Request { guidance_scale: 1.0, ..request.clone() };
+        let plainly = draw(&mut TextToImage::open(&model, alone).unwrap(), &plain).latents;
+        assert!(self::off(&draw(&mut both, &plain).latents, &plainly) <= 1e-4);
+    }
+}
+
+#[test]
+fn a_vae_decodes_on_tiles_that_a_user_wishes_and_on_none() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let request = Request {
+        size: Size::new(256, 256),
+        ..json::<Vec<Case>>("velocity/cases.json")[0].request(|| unreachable!("seeded"))
+    };
+    let with = |tiling, residency| {
+        let options = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+        let all = Options { session: options, residency, ..Options::default() };
+        let mut drawer = TextToImage::open(&model, all).unwrap();
+        let footprints = Footprints::read(&model, drawer.geometry(), options).unwrap();
+        let demand = footprints.demands(request.size, 2).pop().unwrap();
+        assert_eq!(demand.part, "VAE decoder");
+        (draw(&mut drawer, &request).image, demand)
+    };
+    let (whole, untiled) = with(Tiling::Auto, Residency::Resident);
+    let (tiled, foretold) = with(Tiling::Side(16), Residency::Resident);
+    assert_ne!(tiled, whole, "it was not tiled");
+    assert!(foretold.activations < untiled.activations, "{foretold:?} {untiled:?}");
+    let (same, _) = with(Tiling::Side(64), Residency::Resident);
+    let apart = |a: &image::RgbImage, b: &image::RgbImage| {
+        a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+    };
+    assert!(apart(&same, &whole) <= 1, "one tile is the whole picture");
+    // In pieces of the least there can be, `auto` tiles; `off` does not.
+    let (off, alone) = with(Tiling::Off, Residency::Sequential);
+    assert!(apart(&off, &whole) <= 1);
+    assert!(alone.least >= untiled.least);
 }
 
 #[test]

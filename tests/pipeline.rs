@@ -1,7 +1,7 @@
 //! Pipelines from files, front matter, environment and options: what they mean, and every way to get them wrong.
 
 use shortform::{
-    engine::{Device, DeviceChoice},
+    engine::{Attention, Clean, ConvSearch, Device, DeviceChoice, Tiling, Units, Workspace},
     graph::Storage,
     pipeline::{
         Budget, ImageSize, Pipeline, Play, Presets, Problems, Request, ScriptSource, UpscaleEngine,
@@ -251,7 +251,14 @@ fn options_reach_every_kind_of_setting() {
         "timeline.captions=box",
         "timeline.grade={ saturation: 0.5 }",
         "memory.budget=1.5GiB",
-        "memory.device=cuda:2",
+        "memory.device=cuda:2,cpu",
+        "memory.vae_tiling=32",
+        "memory.attention=sliced",
+        "memory.batch=1",
+        "memory.clean=always",
+        "memory.cuda.conv_search=exhaustive",
+        "memory.cuda={ workspace: small }",
+        "memory.coreml.units=neural-engine",
         "video.fps=29.97",
         "upscale.engine=real-esrgan",
         "title=1984",
@@ -266,6 +273,16 @@ fn options_reach_every_kind_of_setting() {
     assert_eq!(pipeline.timeline.grade.vignette, pipeline.style.grade.vignette);
     assert_eq!(pipeline.memory.budget, Budget::Bytes(3 << 29));
     assert_eq!(pipeline.memory.device, DeviceChoice::Only(Device::Cuda(2)));
+    assert_eq!(pipeline.memory.beside, Some(DeviceChoice::Only(Device::Cpu)));
+    assert_eq!(pipeline.memory.batch, Some(1));
+    let policy = pipeline.memory.policy;
+    assert_eq!((policy.tiling, policy.attention), (Tiling::Side(32), Attention::Sliced));
+    assert_eq!((policy.clean, policy.core_ml.units), (Clean::Always, Units::NeuralEngine));
+    let (search, workspace) = (ConvSearch::Exhaustive, Workspace::Small);
+    assert_eq!(
+        (policy.cuda.conv_search, policy.cuda.workspace, policy.cuda.limit),
+        (search, workspace, None)
+    );
     assert_eq!(pipeline.video.frame_rate, FrameRate::new(30_000, 1001));
     assert_eq!(pipeline.upscale.engine, UpscaleEngine::Model("real-esrgan".into()));
     assert_eq!(pipeline.title.as_deref(), Some("1984"));

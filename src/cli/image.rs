@@ -344,6 +344,7 @@ fn open(
         residency: placement.residency,
         limit: placement.predicted,
         rows: candidates[placement.candidate].rows as usize,
+        beside: None,
     };
     let stored = match storage {
         Some(storage) => Some(super::models::pack(model, storage, cancel, output).map_err(because)?),

@@ -40,7 +40,7 @@ impl Told {
     }
 
     /// How many rows.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows
     }
 
@@ -147,6 +147,25 @@ impl Denoiser {
         let answers = answers?;
         let views: Vec<_> = answers.iter().map(|answer| answer.view()).collect();
         Ok(concatenate(Axis(0), &views).unwrap_or_else(|_| unreachable!("rows have one shape")))
+    }
+
+    /// The same of two rows, of which `beside`, the same network on another device, takes the second at the same
+    /// time.
+    pub fn predict_beside(
+        &mut self,
+        beside: &mut Self,
+        latents: &Array4<f32>,
+        timestep: f32,
+        told: &Told,
+    ) -> Result<Array4<f32>, Error> {
+        let (first, second) = std::thread::scope(|scope| {
+            let second = scope.spawn(|| beside.run(latents.clone(), timestep, &told.only(1)));
+            let first = self.run(latents.clone(), timestep, &told.only(0));
+            (first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let (first, second) = (first?, second?);
+        Ok(concatenate(Axis(0), &[first.view(), second.view()])
+            .unwrap_or_else(|_| unreachable!("rows have one shape")))
     }
 
     fn run(&mut self, latents: Array4<f32>, timestep: f32, told: &Told) -> Result<Array4<f32>, Error> {

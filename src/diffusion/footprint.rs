@@ -1,7 +1,7 @@
 //! What each part of a model needs, known before it is loaded: a walk over its graph with its shapes bound.
 
 use crate::{
-    engine::{Demand, Device},
+    engine::{self, Demand, Device, Tiling},
     graph::{Bindings, Document, Storage},
     models::{Family, Model, Part, PartKind},
     story::Size,
@@ -11,6 +11,7 @@ use super::{
     Error, Geometry, IpAdapter,
     network::{self, Rewritten},
     stored::is_stored,
+    tiles,
 };
 
 /// Tokens of a prompt that one run of CLIP's text encoder takes.
@@ -22,7 +23,7 @@ const T5_TOKENS: [u64; 2] = [256, 512];
 pub struct Footprints<'a> {
     model: &'a Model,
     geometry: &'a Geometry,
-    device: Device,
+    options: engine::Options,
     storage: Option<Storage>,
     /// Of the encoders, the same at every size.
     texts: Vec<Demand>,
@@ -32,50 +33,62 @@ pub struct Footprints<'a> {
 
 impl<'a> Footprints<'a> {
     /// Reads the graphs of all parts that draw a picture from noise.
-    pub fn read(model: &'a Model, geometry: &'a Geometry, device: Device) -> Result<Self, Error> {
-        Self::stored(model, geometry, device, None)
+    ///
+    /// `options` are where and how they run; a device stands for how it is used unless somebody says otherwise.
+    pub fn read(
+        model: &'a Model,
+        geometry: &'a Geometry,
+        options: impl Into<engine::Options>,
+    ) -> Result<Self, Error> {
+        Self::stored(model, geometry, options, None)
     }
 
     /// The same for the model with its weights [stored](fn@super::stored) that way.
     pub fn stored(
         model: &'a Model,
         geometry: &'a Geometry,
-        device: Device,
+        options: impl Into<engine::Options>,
         storage: Option<Storage>,
     ) -> Result<Self, Error> {
         use PartKind::{Denoiser, TextEncoder, TextEncoder2, TextEncoder3, VaeDecoder};
+        let options = options.into();
         let rewritten = |part: &'a Part| {
             let document =
-                network::read_stored(&part.file, device, storage.filter(|_| is_stored(part.kind)))?;
+                network::read_stored(&part.file, options.device, storage.filter(|_| is_stored(part.kind)))?;
             let bound = bindings(&document, part, model, geometry, geometry.native, 1);
-            Ok::<_, Error>((Rewritten::new(document, &bound, device), bound))
+            Ok::<_, Error>((Rewritten::new(document, &bound, &options), bound))
         };
         let mut texts = Vec::new();
         for kind in [TextEncoder, TextEncoder2, TextEncoder3] {
             let Some(part) = model.find(kind) else { continue };
             let (network, bound) = rewritten(part)?;
-            texts.push(demand(part, &network, &bound));
+            texts.push(demand(part, &network, &bound, options.policy.tiling));
         }
         let mut drawing = Vec::new();
         for kind in [Denoiser, VaeDecoder] {
             let part = model.part(kind)?;
             drawing.push((part, rewritten(part)?.0));
         }
-        Ok(Self { model, geometry, device, storage, texts, drawing })
+        Ok(Self { model, geometry, options, storage, texts, drawing })
     }
 
     /// The same, with an adapter in the denoiser and its image encoder.
     pub fn looking_through(mut self, adapter: &IpAdapter) -> Result<Self, Error> {
-        let (document, bound) = adapter.image_encoder(self.device)?;
-        let network = Rewritten::new(document, &bound, self.device);
+        let (document, bound) = adapter.image_encoder(self.options.device)?;
+        let network = Rewritten::new(document, &bound, &self.options);
         // As far as its shapes can be known.
         let demand = |footprint| demand_of("image encoder".to_owned(), footprint, None);
         self.texts.extend(network.footprint(&bound).map(demand));
         for (part, network) in self.drawing.iter_mut().filter(|(part, _)| part.kind == PartKind::Denoiser) {
-            let document =
-                denoiser(self.model, part, self.geometry, self.device, (Some(adapter), self.storage))?;
+            let document = denoiser(
+                self.model,
+                part,
+                self.geometry,
+                self.options.device,
+                (Some(adapter), self.storage),
+            )?;
             let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
-            *network = Rewritten::new(document, &bound, self.device);
+            *network = Rewritten::new(document, &bound, &self.options);
         }
         Ok(self)
     }
@@ -83,9 +96,9 @@ impl<'a> Footprints<'a> {
     /// The same, for drawing that starts from pictures: with the VAE encoder.
     pub fn starting_from_pictures(mut self) -> Result<Self, Error> {
         let part = self.model.part(PartKind::VaeEncoder)?;
-        let document = network::read(&part.file, self.device)?;
+        let document = network::read(&part.file, self.options.device)?;
         let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
-        self.drawing.push((part, Rewritten::new(document, &bound, self.device)));
+        self.drawing.push((part, Rewritten::new(document, &bound, &self.options)));
         Ok(self)
     }
 
@@ -97,19 +110,28 @@ impl<'a> Footprints<'a> {
     pub fn demands(&self, size: Size, rows: u64) -> Vec<Demand> {
         let drawing = self.drawing.iter().map(|(part, network)| {
             let bound = bindings(&network.document, part, self.model, self.geometry, size, rows);
-            demand(part, network, &bound)
+            demand(part, network, &bound, self.options.policy.tiling)
         });
         self.texts.iter().cloned().chain(drawing).collect()
     }
 }
 
-fn demand(part: &Part, network: &Rewritten, bound: &Bindings) -> Demand {
-    let footprint = network.footprint(bound).unwrap_or_else(|| {
+fn demand(part: &Part, network: &Rewritten, bound: &Bindings, tiling: Tiling) -> Demand {
+    let smallest = tiles::SIDES[tiles::SIDES.len() - 1];
+    let in_tiles = |side| match part.kind {
+        PartKind::VaeDecoder => network.in_tiles(bound, side),
+        _ => None,
+    };
+    let (whole, tiled) = match tiling {
+        Tiling::Auto => (None, in_tiles(smallest)),
+        Tiling::Off => (None, None),
+        Tiling::Side(side) => (in_tiles(side as usize), in_tiles(smallest.min(side as usize))),
+    };
+    let footprint = whole.or_else(|| network.footprint(bound)).unwrap_or_else(|| {
         let weights = part.header.weights.total();
         network::Footprint { weights, activations: weights, least: 2 * weights }
     });
-    let tiled = (part.kind == PartKind::VaeDecoder).then(|| network.least_in_tiles(bound)).flatten();
-    demand_of(part.kind.to_string(), footprint, tiled)
+    demand_of(part.kind.to_string(), footprint, tiled.map(|tiled| tiled.least))
 }
 
 fn demand_of(part: String, footprint: network::Footprint, tiled: Option<u64>) -> Demand {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    engine::{self, Chain, Device, Element, Link, Loaded, Port, Session, Tensor},
+    engine::{self, Attention, Chain, Device, Element, Link, Loaded, Port, Session, Tensor, Tiling},
     graph::{Bindings, Document, ElementType, Halves, Storage},
 };
 
@@ -36,7 +36,8 @@ pub(super) struct Network {
 #[derive(Debug)]
 enum State {
     Closed,
-    Whole(Session),
+    /// Cut to these shapes, where a device wants to know them.
+    Whole(Option<Bindings>, Session),
     Pieces(Bindings, Chain),
 }
 
@@ -70,16 +71,26 @@ impl Network {
     /// needs more than it may have when its inputs have the lengths of `bound`. Answers the tensor handed over
     /// and its shape, too.
     pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
-        let Way::Pieces(limit, _) = self.way else { return None };
-        let limit = room(limit);
-        let rewritten = Rewritten::new(self.document.clone(), bound, self.options.device);
-        if rewritten.footprint(bound)?.least <= limit {
+        let limit = match self.way {
+            Way::Whole => None,
+            Way::Pieces(limit, _) => Some(room(limit)),
+        };
+        let most = match self.options.policy.tiling {
+            Tiling::Off => return None,
+            Tiling::Auto => None,
+            Tiling::Side(side) => Some(side as usize),
+        };
+        if most.or(limit.map(|_| 0)).is_none() {
+            return None;
+        }
+        let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
+        if most.is_none() && rewritten.footprint(bound)?.least <= limit? {
             return None;
         }
         let Halves { front, back, tensor } = rewritten.halves?;
         let dims = front.shapes(bound).ok()?.dims(&tensor)?.to_vec();
         let network = |document| Self::of(document, &self.path, &self.options, self.way);
-        Some(Split { front: network(front), back: network(back), tensor, dims, limit })
+        Some(Split { front: network(front), back: network(back), tensor, dims, limit, most })
     }
 
     /// What it takes.
@@ -116,7 +127,7 @@ impl Network {
         let bound: Bindings = inputs.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
         self.load(&bound)?;
         Ok(match &mut self.state {
-            State::Whole(session) => {
+            State::Whole(_, session) => {
                 let (names, tensors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
                 let inputs: Vec<(&str, Tensor)> = names.iter().map(String::as_str).zip(tensors).collect();
                 session.run(&inputs)?
@@ -129,11 +140,12 @@ impl Network {
     fn load(&mut self, bound: &Bindings) -> Result<(), Error> {
         engine::load()?;
         if !self.rewritten {
-            rewrite(&mut self.document, bound, self.options.device);
+            rewrite(&mut self.document, bound, &self.options);
             self.rewritten = true;
         }
         match (&self.state, self.way) {
-            (State::Whole(_), _) => {}
+            (State::Whole(None, _), _) => {}
+            (State::Whole(Some(fixed_to), _), _) if fixed_to == bound => {}
             (State::Pieces(cut_for, _), _) if cut_for == bound => {}
             (_, Way::Pieces(limit, loaded)) => {
                 let limit = room(limit);
@@ -143,20 +155,26 @@ impl Network {
                     self.state = State::Pieces(bound.clone(), chain);
                     return Ok(());
                 }
-                self.load_whole()?;
+                self.load_whole(bound)?;
             }
-            (_, Way::Whole) => self.load_whole()?,
+            (_, Way::Whole) => self.load_whole(bound)?,
         }
         Ok(())
     }
 
-    fn load_whole(&mut self) -> Result<(), Error> {
+    fn load_whole(&mut self, bound: &Bindings) -> Result<(), Error> {
+        // CoreML leaves nodes whose shapes it does not know to the processor.
+        let fixed = match self.options.device {
+            Device::CoreMl => self.document.bind(bound).ok().map(|(fixed, _)| fixed),
+            _ => None,
+        };
+        let document = fixed.as_ref().unwrap_or(&self.document);
         let (path, folder, options) = (&self.path, self.document.folder(), &self.options);
         let session = match self.document.storage() {
-            Some(_) => Session::from_packed(&in_turn(self.document.clone()), path, folder, options)?,
-            None => Session::from_memory(&self.document.to_bytes(), path, folder, options)?,
+            Some(_) => Session::from_packed(&in_turn(document.clone()), path, folder, options)?,
+            None => Session::from_memory(&document.to_bytes(), path, folder, options)?,
         };
-        self.state = State::Whole(session);
+        self.state = State::Whole(fixed.map(|_| bound.clone()), session);
         Ok(())
     }
 
@@ -220,9 +238,9 @@ pub(super) struct Rewritten {
 }
 
 impl Rewritten {
-    /// Rewrites a graph whose inputs may have the lengths of `bound`, for `device`.
-    pub(super) fn new(mut document: Document, bound: &Bindings, device: Device) -> Self {
-        rewrite(&mut document, bound, device);
+    /// Rewrites a graph whose inputs may have the lengths of `bound`, for the device and in the manner of `options`.
+    pub(super) fn new(mut document: Document, bound: &Bindings, options: &engine::Options) -> Self {
+        rewrite(&mut document, bound, options);
         let halves = document.shapes(bound).ok().and_then(|shapes| document.halves(&shapes));
         Self { document, halves }
     }
@@ -232,14 +250,18 @@ impl Rewritten {
         footprint_of(&self.document, bound)
     }
 
-    /// The least it needs in two halves, of which the second works on the smallest tiles.
-    pub(super) fn least_in_tiles(&self, bound: &Bindings) -> Option<u64> {
+    /// What it needs in two halves, of which the second works on tiles of `side`.
+    pub(super) fn in_tiles(&self, bound: &Bindings, side: usize) -> Option<Footprint> {
         let Halves { front, back, tensor } = self.halves.as_ref()?;
         let shapes = front.shapes(bound).ok()?;
-        let dims = tiled(shapes.dims(tensor)?, tiles::SIDES[tiles::SIDES.len() - 1] as u64);
-        let front = footprint_of(front, bound)?.least;
-        let back = footprint_of(back, &Bindings::from([(tensor.clone(), dims)]))?.least;
-        Some(front.max(back))
+        let dims = tiled(shapes.dims(tensor)?, side as u64);
+        let front = footprint_of(front, bound)?;
+        let back = footprint_of(back, &Bindings::from([(tensor.clone(), dims)]))?;
+        Some(Footprint {
+            weights: front.weights + back.weights,
+            activations: front.activations.max(back.activations),
+            least: front.least.max(back.least),
+        })
     }
 }
 
@@ -264,17 +286,26 @@ pub(super) struct Split {
     pub(super) tensor: String,
     /// Its shape.
     dims: Vec<u64>,
-    limit: u64,
+    /// The most bytes that it may hold.
+    limit: Option<u64>,
+    /// The largest side that tiles may have.
+    most: Option<usize>,
 }
 
 impl Split {
     /// The side of the largest tiles that fit: the smallest there are if none does.
     pub(super) fn side(&self) -> usize {
         let fits = |side: &usize| {
+            let Some(limit) = self.limit else { return true };
             let bound = Bindings::from([(self.tensor.clone(), tiled(&self.dims, *side as u64))]);
-            footprint_of(&self.back.document, &bound).is_some_and(|footprint| footprint.least <= self.limit)
+            footprint_of(&self.back.document, &bound).is_some_and(|footprint| footprint.least <= limit)
         };
-        tiles::SIDES.into_iter().find(fits).unwrap_or(tiles::SIDES[tiles::SIDES.len() - 1])
+        let most = self.most.unwrap_or(tiles::SIDES[0]);
+        let sides = self
+            .most
+            .into_iter()
+            .chain(tiles::SIDES.into_iter().filter(|side| *side < most || self.most.is_none()));
+        sides.into_iter().find(fits).unwrap_or(tiles::SIDES[tiles::SIDES.len() - 1])
     }
 }
 
@@ -299,19 +330,25 @@ pub(super) fn read_stored(path: &Path, device: Device, storage: Option<Storage>)
 const SCORES: u64 = 64 << 20;
 
 /// Fuses attention, or slices it for providers that have no fused one, lets sizes follow what was kept on the way
-/// down, and unpacks stored weights in portions. A graph whose shapes cannot be known stays as it is: it gives the same answers, in more memory.
-fn rewrite(document: &mut Document, bound: &Bindings, device: Device) {
+/// down, and unpacks stored weights in portions. A graph whose shapes cannot be known stays as it is: it gives the
+/// same answers, in more memory.
+fn rewrite(document: &mut Document, bound: &Bindings, options: &engine::Options) {
     if let Ok(shapes) = probe(document, bound) {
         document.resize_to_skip(&shapes);
     }
     if let Ok(shapes) = document.shapes(bound) {
-        match device {
-            Device::Cpu | Device::Cuda(_) => document.fuse_attention(&shapes),
-            Device::CoreMl => document.slice_attention(&shapes, SCORES),
+        match (options.policy.attention, options.device) {
+            (Attention::Plain, _) => 0,
+            (Attention::Sliced, _) | (Attention::Auto, Device::CoreMl) => {
+                document.slice_attention(&shapes, SCORES)
+            }
+            (Attention::Fused, _) | (Attention::Auto, Device::Cpu | Device::Cuda(_)) => {
+                document.fuse_attention(&shapes)
+            }
         };
     }
     // In portions a product reads its weight turned, which CoreML has no operator for.
-    if device != Device::CoreMl {
+    if options.device != Device::CoreMl {
         document.unpack_in_portions();
     }
 }

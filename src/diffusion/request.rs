@@ -20,6 +20,8 @@ pub struct Options {
     pub limit: u64,
     /// The most rows that one run of the denoiser takes.
     pub rows: usize,
+    /// A second device, whose own denoiser takes one half of guidance while the first one takes the other.
+    pub beside: Option<engine::Options>,
 }
 
 impl Options {
@@ -35,7 +37,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { session: engine::Options::default(), residency: Residency::Resident, limit: 0, rows: 2 }
+        Self {
+            session: engine::Options::default(),
+            residency: Residency::Resident,
+            limit: 0,
+            rows: 2,
+            beside: None,
+        }
     }
 }
 

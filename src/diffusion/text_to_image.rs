@@ -6,7 +6,7 @@ use image::RgbImage;
 use ndarray::{Array1, Array2, Array4, ArrayView2, Axis, concatenate, s};
 
 use crate::{
-    engine::Residency,
+    engine::{self, Residency},
     models::{Family, Model, PartKind},
     story::Size,
 };
@@ -34,6 +34,8 @@ pub struct TextToImage {
     notes: Vec<String>,
     adapter: Option<IpAdapter>,
     denoiser: Option<Denoiser>,
+    /// On a second device.
+    beside: Option<Denoiser>,
     decoder: Option<VaeDecoder>,
     encoder: Option<VaeEncoder>,
 }
@@ -47,7 +49,7 @@ impl TextToImage {
                 self.model.name
             )));
         }
-        self.denoiser = None;
+        (self.denoiser, self.beside) = (None, None);
         self.adapter = Some(adapter);
         Ok(self)
     }
@@ -74,6 +76,7 @@ impl TextToImage {
             notes,
             adapter: None,
             denoiser: None,
+            beside: None,
             decoder: None,
             encoder: None,
         })
@@ -140,17 +143,14 @@ impl TextToImage {
         let latents = self.start(request, scheduler.as_ref(), &mut random)?;
         let mut denoiser = match self.denoiser.take() {
             Some(denoiser) => denoiser,
-            None => {
-                let part = self.model.part(PartKind::Denoiser)?;
-                let (session, way) = (&self.options.session, self.options.way());
-                let adapter = self.adapter.as_ref();
-                let document =
-                    footprint::denoiser(&self.model, part, &self.geometry, session.device, (adapter, None))?;
-                Denoiser::of(document, part, self.model.family, session, way)?
-            }
+            None => self.open_denoiser(&self.options.session)?,
+        };
+        let mut beside = match (self.beside.take(), self.options.beside) {
+            (None, Some(session)) if told.len() == 2 => Some(self.open_denoiser(&session)?),
+            (open, _) => open,
         };
         let drawn = denoise(
-            &mut denoiser,
+            (&mut denoiser, beside.as_mut()),
             scheduler.as_mut(),
             latents,
             (&told, self.options.rows),
@@ -159,7 +159,16 @@ impl TextToImage {
             progress,
         );
         self.denoiser = self.keep(denoiser);
+        self.beside = beside.and_then(|beside| self.keep(beside));
         drawn
+    }
+
+    fn open_denoiser(&self, session: &engine::Options) -> Result<Denoiser, Error> {
+        let part = self.model.part(PartKind::Denoiser)?;
+        let adapter = self.adapter.as_ref();
+        let document =
+            footprint::denoiser(&self.model, part, &self.geometry, session.device, (adapter, None))?;
+        Denoiser::of(document, part, self.model.family, session, self.options.way())
     }
 
     fn check(&self, request: &Request) -> Result<(), Error> {
@@ -359,7 +368,7 @@ impl TextToImage {
 }
 
 fn denoise(
-    denoiser: &mut Denoiser,
+    (denoiser, mut beside): (&mut Denoiser, Option<&mut Denoiser>),
     scheduler: &mut dyn Scheduler,
     mut latents: Array4<f32>,
     (told, rows): (&Told, usize),
@@ -381,7 +390,10 @@ fn denoise(
         // One picture after the other: all at once would need as many times the memory.
         for (picture, mut answer) in predicted.axis_chunks_iter_mut(Axis(0), 1).enumerate() {
             let shown = shown.slice(s![picture..picture + 1, .., .., ..]).to_owned();
-            let rows = denoiser.predict(&shown, timestep, told, rows)?;
+            let rows = match &mut beside {
+                Some(beside) if told.len() == 2 => denoiser.predict_beside(beside, &shown, timestep, told)?,
+                _ => denoiser.predict(&shown, timestep, told, rows)?,
+            };
             answer.assign(&guidance::combine(rows, request.guidance_scale, request.guidance_rescale));
         }
         latents = scheduler.step(&predicted, step, &latents, &mut || random.normal(shape));

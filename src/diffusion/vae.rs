@@ -4,7 +4,7 @@ use image::RgbImage;
 use ndarray::{Array4, Axis, Ix4, s};
 
 use crate::{
-    engine::{self, Element, Tensor},
+    engine::{self, Element, Runs, Tensor, Tiling},
     graph::Bindings,
     models::Part,
 };
@@ -24,6 +24,7 @@ pub struct VaeDecoder {
     element: Element,
     factor: usize,
     scale: LatentScale,
+    tiling: Tiling,
 }
 
 impl VaeDecoder {
@@ -34,7 +35,8 @@ impl VaeDecoder {
         options: &engine::Options,
         way: Way,
     ) -> Result<Self, Error> {
-        let network = Network::open(&part.file, options, way)?;
+        let options = engine::Options { runs: Runs::Large, ..*options };
+        let network = Network::open(&part.file, &options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE decoder", reason };
         let [input] = network.inputs() else {
             return Err(wrong(format!("it takes {} inputs, expected one", network.inputs().len())));
@@ -47,6 +49,7 @@ impl VaeDecoder {
             element,
             factor: geometry.factor as usize,
             scale: geometry.scale.clone(),
+            tiling: options.policy.tiling,
             network,
         })
     }
@@ -60,6 +63,10 @@ impl VaeDecoder {
         )]);
         let input = vec![(self.input.clone(), Tensor::from_f32(scaled, self.element))];
         let pixels = match self.network.split(&bound) {
+            None if matches!(self.tiling, Tiling::Side(_)) => {
+                let reason = "it cannot be split into a front and tiles, which `memory.vae_tiling` asks for: write `auto`";
+                return Err(self.wrong(reason.into()));
+            }
             None => self.network.run(input)?.swap_remove(0).1,
             Some(split) => self.in_tiles(split, input)?,
         };
@@ -125,7 +132,8 @@ impl VaeEncoder {
         options: &engine::Options,
         way: Way,
     ) -> Result<Self, Error> {
-        let network = Network::open(&part.file, options, way)?;
+        let options = engine::Options { runs: Runs::Large, ..*options };
+        let network = Network::open(&part.file, &options, way)?;
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE encoder", reason };
         let [input] = network.inputs() else {
             return Err(wrong(format!("it takes {} inputs, expected one", network.inputs().len())));

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Bytes, Error, load, memory, provider};
+use super::{Bytes, Error, Options, load, memory, policy};
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,7 +116,7 @@ pub fn probe() -> Machine {
 /// ONNX Runtime, or none that was built for it. Loads ONNX Runtime.
 pub fn unusable(device: Device) -> Option<String> {
     match load() {
-        Ok(_) => provider::providers(device).err(),
+        Ok(_) => policy::providers(&Options::on(device), None).err(),
         Err(error) => Some(error.to_string()),
     }
 }

@@ -10,7 +10,7 @@ mod heap;
 mod library;
 mod memory;
 mod placement;
-mod provider;
+mod policy;
 mod session;
 mod tensor;
 mod version;
@@ -20,6 +20,9 @@ pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
-pub use placement::{Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place};
+pub use placement::{
+    Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place, place_on_two,
+};
+pub use policy::{Attention, Clean, ConvSearch, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace};
 pub use session::{Options, Port, Session, default_threads, time_in_sessions};
 pub use tensor::{Element, Tensor};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Bytes, Device, DeviceMemory};
+use super::{Bytes, Device, DeviceMemory, policy};
 
 const GIB: u64 = 1 << 30;
 
@@ -147,7 +147,7 @@ impl Wishes {
     /// On `device`: the memory of the processor is this process's own too.
     pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
         let held = if device == Device::Cpu { super::process().resident } else { 0 };
-        Self { budget, held, residency }
+        Self { budget, held, residency, drops: false }
     }
 }
 
@@ -176,6 +176,8 @@ pub struct Wishes {
     pub held: u64,
     /// How the model is held; none for the fastest way that fits.
     pub residency: Option<Residency>,
+    /// Whether no part may stay loaded when it has done its work.
+    pub drops: bool,
 }
 
 /// What was decided.
@@ -224,9 +226,11 @@ fn reserve(device: &DeviceMemory) -> u64 {
     (device.total / 10).max(512 << 20)
 }
 
-/// Bytes that models may use on `device`: `budget`, or what is free less a reserve.
+/// Bytes that models may use on `device`: `budget`, or what is free less a reserve; of memory that CoreML shares with
+/// the processor, no more than [`policy::share`] either.
 pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
-    budget.unwrap_or(device.free.saturating_sub(reserve(device)))
+    let most = if device.device == Device::CoreMl { policy::share(device.total) } else { u64::MAX };
+    budget.unwrap_or(device.free.saturating_sub(reserve(device)).min(most))
 }
 
 /// Decides how to draw on `device`.
@@ -249,6 +253,7 @@ pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) ->
     // On the processor a piece is loaded by mapping it: nothing is won by loading the next one meanwhile.
     let useful = |residency: &Residency| match wishes.residency {
         Some(wished) => *residency == wished,
+        None if wishes.drops && *residency == Residency::Resident => false,
         None => *residency != Residency::Group || device.device != Device::Cpu,
     };
     let mut sizes: Vec<_> = candidates.iter().map(|c| (c.width, c.height, c.stored)).collect();
@@ -335,6 +340,32 @@ pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) ->
     })
 }
 
+/// Decides how to draw with a denoiser each on `first` and `second`, of which each takes one half of guidance:
+/// `candidates` are of one row. What fits on the one with less room is held on both; two that are one device share
+/// its room.
+pub fn place_on_two(
+    first: &DeviceMemory,
+    second: &DeviceMemory,
+    wishes: Wishes,
+    candidates: &[Candidate],
+) -> Result<Placement, TooSmall> {
+    let allowed = |device| allowance(device, wishes.budget).saturating_sub(wishes.held);
+    let mut placement = if first.device == second.device {
+        let held = wishes.held;
+        place(first, Wishes { budget: Some(held + allowed(first) / 2), ..wishes }, candidates)?
+    } else {
+        let smaller = if allowed(second) < allowed(first) { second } else { first };
+        place(smaller, wishes, candidates)?
+    };
+    placement.device = first.device;
+    let both = format!(
+        "images: guidance takes {} and {} at the same time, one half each",
+        first.device, second.device
+    );
+    placement.lines.push(both);
+    Ok(placement)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,6 +445,26 @@ mod tests {
     }
 
     #[test]
+    fn two_devices_hold_what_the_smaller_one_can_and_one_device_twice_holds_half() {
+        let candidates = [Candidate { rows: 1, ..candidate(288, 512) }];
+        let card = |index, free| DeviceMemory { device: Device::Cuda(index), ..device(free, free) };
+        let large = card(0, 24 * GIB);
+        let small = card(1, 2 * GIB);
+        let alone = place(&small, Wishes::default(), &candidates).unwrap();
+        for (first, second) in [(&large, &small), (&small, &large)] {
+            let both = place_on_two(first, second, Wishes::default(), &candidates).unwrap();
+            assert_eq!(
+                (both.residency, both.budget, both.device),
+                (alone.residency, alone.budget, first.device)
+            );
+        }
+        let needed = candidates[0].resident();
+        let twice = |budget| place_on_two(&large, &large, of(budget), &candidates).unwrap().residency;
+        assert_eq!(twice(2 * needed), Residency::Resident);
+        assert_ne!(twice(2 * needed - 2), Residency::Resident);
+    }
+
+    #[test]
     fn rows_one_by_one_go_before_pieces_and_a_wish_is_kept() {
         let two = candidate(288, 512);
         let mut one = Candidate { rows: 1, ..two.clone() };
@@ -423,6 +474,8 @@ mod tests {
         let placement = place(&device, of(between), &candidates).unwrap();
         assert_eq!((placement.candidate, placement.residency), (1, Residency::Model));
         assert!(placement.lines[2].contains("two runs"), "{:?}", placement.lines);
+        let dropping = Wishes { drops: true, ..Wishes::default() };
+        assert_eq!(place(&device, dropping, &candidates).unwrap().residency, Residency::Model);
         let wished = Wishes { residency: Some(Residency::Sequential), ..Wishes::default() };
         let placement = place(&device, wished, &candidates).unwrap();
         assert_eq!((placement.candidate, placement.residency), (0, Residency::Sequential));

@@ -8,12 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ort::{
-    session::builder::{GraphOptimizationLevel, SessionBuilder},
-    value::ValueType,
-};
+use ort::{session::builder::SessionBuilder, value::ValueType};
 
-use super::{Device, Element, Error, Tensor, load, provider, tensor};
+use super::{Device, Element, Error, Policy, Runs, Tensor, load, policy, tensor};
 
 /// Where and how a session runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +22,27 @@ pub struct Options {
     /// The same inputs give the same bits for the same number of threads, machine and ONNX
     /// Runtime: sums are split by thread, so another number may change the last bits.
     pub threads: NonZeroUsize,
+    /// How it uses the device.
+    pub policy: Policy,
+    /// What its runs are like.
+    pub runs: Runs,
 }
 
 impl Options {
+    /// The same, using the device as `policy` says.
+    pub fn with(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
     /// Runs on `device` with [`default_threads`].
     pub fn on(device: Device) -> Self {
-        Self { device, threads: default_threads() }
+        Self { device, threads: default_threads(), policy: Policy::default(), runs: Runs::Many }
+    }
+}
+
+impl From<Device> for Options {
+    fn from(device: Device) -> Self {
+        Self::on(device)
     }
 }
 
@@ -80,6 +92,8 @@ impl Port {
 #[derive(Debug)]
 pub struct Session {
     session: ort::session::Session,
+    /// The arena that is shrunk after each run, if one is.
+    shrunk: Option<String>,
     path: PathBuf,
     device: Device,
     inputs: Vec<Port>,
@@ -92,7 +106,7 @@ impl Session {
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
         let session = build(path, options).map_err(|e| failed(e, path, device, Failed::Open))?;
-        Ok(Self::of(session, path, device))
+        Ok(Self::of(session, path, options))
     }
 
     /// Loads the ONNX file in `onnx`, whose large weights lie in files in `folder`. `path` is the model it was
@@ -101,7 +115,7 @@ impl Session {
         let device = options.device;
         let session = build_from_memory(onnx, folder, options, Weights::Arranged)
             .map_err(|e| failed(e, path, device, Failed::Open))?;
-        Ok(Self::of(session, path, device))
+        Ok(Self::of(session, path, options))
     }
 
     /// The same for a graph that unpacks its weights just before it reads them: they are read where they lie, and
@@ -111,13 +125,14 @@ impl Session {
         let device = options.device;
         let session = build_from_memory(onnx, folder, options, Weights::Packed)
             .map_err(|e| failed(e, path, device, Failed::Open))?;
-        Ok(Self::of(session, path, device))
+        Ok(Self::of(session, path, options))
     }
 
-    fn of(session: ort::session::Session, path: &Path, device: Device) -> Self {
+    fn of(session: ort::session::Session, path: &Path, options: &Options) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
         let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
-        Self { session, path: path.to_owned(), device, inputs, outputs }
+        let (device, shrunk) = (options.device, policy::shrunk(options));
+        Self { session, shrunk, path: path.to_owned(), device, inputs, outputs }
     }
 
     /// What it takes.
@@ -160,7 +175,12 @@ impl Session {
         for (name, tensor) in &lent {
             values.push((*name, tensor.lend().map_err(failed)?));
         }
-        let answers = timed(|| self.session.run(values)).map_err(failed)?;
+        let shrinking = self.shrunk.as_deref().map(policy::shrinking).transpose().map_err(failed)?;
+        let answers = timed(|| match &shrinking {
+            Some(options) => self.session.run_with_options(values, options),
+            None => self.session.run(values),
+        })
+        .map_err(failed)?;
         let mut outputs = Vec::with_capacity(answers.len());
         for (name, value) in answers.iter() {
             let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
@@ -193,7 +213,8 @@ pub fn time_in_sessions() -> Duration {
 }
 
 fn build(path: &Path, options: &Options) -> Result<ort::session::Session, Failure> {
-    Ok(builder(options, Weights::Arranged)?.commit_from_file(path)?)
+    let cached = || policy::compiled(&std::fs::read(path).ok()?, path.parent()?);
+    Ok(builder(options, Weights::Arranged, cached)?.commit_from_file(path)?)
 }
 
 /// A session of the ONNX file in `onnx`, whose weights lie in files in `folder`.
@@ -203,10 +224,11 @@ pub(super) fn build_from_memory(
     options: &Options,
     weights: Weights,
 ) -> Result<ort::session::Session, Failure> {
+    let cached = || policy::compiled(onnx, folder);
+    let builder = builder(options, weights, cached)?;
     let folder = folder.to_str().ok_or_else(|| {
         Failure::Reason(format!("the folder `{}` has a name that is no text", folder.display()))
     })?;
-    let builder = builder(options, weights)?;
     let mut builder =
         builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
     Ok(builder.commit_from_memory(onnx)?)
@@ -225,30 +247,20 @@ pub(super) enum Weights {
     Packed,
 }
 
-/// The most bytes of an answer that is computed when a session is made.
-const FOLDED: &str = "optimization.constant_folding_max_output_size_in_bytes";
-
-fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failure> {
+/// `cached` is where the device may keep what it compiles.
+fn builder(
+    options: &Options,
+    weights: Weights,
+    cached: impl FnOnce() -> Option<PathBuf>,
+) -> Result<SessionBuilder, Failure> {
     let library = load()?;
     let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
-    let providers = provider::providers(options.device).map_err(unusable)?;
-    let mut builder = SessionBuilder::new(library.environment())?
-        .with_intra_threads(options.threads.get())?
-        .with_inter_threads(1)?
-        .with_deterministic_compute(true)?
-        // With it, the second run takes one block for all of a run beside what the first one took.
-        .with_memory_pattern(false)?;
-    builder = match weights {
-        Weights::Arranged => builder.with_optimization_level(GraphOptimizationLevel::All)?,
-        Weights::WhereTheyLie | Weights::Packed => {
-            builder.with_optimization_level(GraphOptimizationLevel::Level2)?.with_prepacking(false)?
-        }
-    };
-    if weights == Weights::Packed {
-        builder = builder.with_config_entry(FOLDED, "65536")?;
-    }
+    let cached = if options.device == Device::CoreMl { cached() } else { None };
+    let providers = policy::providers(options, cached.as_deref()).map_err(unusable)?;
+    let builder = SessionBuilder::new(library.environment())?.with_intra_threads(options.threads.get())?;
+    let builder = policy::processor(builder, weights)?;
     // The first provider that can run a node does: the processor's comes last.
-    builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
+    let builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
     Ok(match weights {
         Weights::Arranged => builder,
         Weights::WhereTheyLie | Weights::Packed => {

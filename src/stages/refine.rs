@@ -12,6 +12,7 @@ use super::{
 use crate::{
     diffusion::{self, Footprints, Geometry, Kept, Noise, Options, Request, Source, Start, TextToImage},
     digest::Digest,
+    engine::Tiling,
     graph::Storage,
     models::{Catalog, Model},
     pipeline::{Pipeline, Refine, WeightStorage},
@@ -75,6 +76,10 @@ impl<'a> Plan<'a> {
         let key = match self.storage() {
             Some(storage) => key.field("storage", &storage),
             None => key,
+        };
+        let key = match self.pipeline.memory.policy.tiling {
+            Tiling::Auto => key,
+            tiling => key.field("vae_tiling", &tiling),
         };
         Ok(key.finish()?)
     }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::{
-    engine::{DeviceChoice, Residency},
+    engine::{CoreMl, Cuda, DeviceChoice, Policy, Residency, Tiling},
     graph::Storage,
     pipeline::{
         fields::Fields,
-        kind::{Kind, Wrong, bytes, name, only},
+        kind::{Kind, Wrong, bytes, name, only, variant},
     },
 };
 
@@ -40,14 +40,20 @@ pub struct Memory {
     pub budget: Budget,
     /// Where they run.
     pub device: DeviceChoice,
+    /// A second device, which takes one half of guidance.
+    pub beside: Option<DeviceChoice>,
     /// How they are held; none for the fastest way that fits.
     pub offload: Option<Residency>,
     /// How the weights of text encoders and denoisers are kept.
     pub storage: WeightStorage,
+    /// Rows of one run of the denoiser under guidance, 1 or 2; none for 2 where they fit.
+    pub batch: Option<u64>,
+    /// How the device is used.
+    pub policy: Policy,
 }
 
 /// What later versions will let the user choose; until then the planner decides alone.
-const DECIDED: [&str; 6] = ["vae_tiling", "vae_slicing", "compute", "attention", "batch", "clean"];
+const DECIDED: [&str; 2] = ["vae_slicing", "compute"];
 
 impl Memory {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -56,11 +62,70 @@ impl Memory {
         let device = fields.get("device", &device());
         let offload = fields.get("offload", &offload());
         let storage = fields.get("storage", &storage());
+        let batch = fields.get("batch", &batch());
+        let tiling = fields.get("vae_tiling", &tiling());
+        let attention = fields.get("attention", &variant());
+        let clean = fields.get("clean", &variant());
+        let cuda = fields.group("cuda", cuda);
+        let core_ml = fields.group("coreml", core_ml);
         let decided: Vec<_> =
             DECIDED.iter().map(|&name| fields.get(name, &only("auto", "choosing this by hand"))).collect();
         decided.into_iter().collect::<Option<()>>()?;
-        Some(Self { budget: budget?, device: device?, offload: offload?, storage: storage? })
+        let policy =
+            Policy { attention: attention?, tiling: tiling?, clean: clean?, cuda: cuda?, core_ml: core_ml? };
+        let (device, beside) = device?;
+        Some(Self {
+            budget: budget?,
+            device,
+            beside,
+            offload: offload?,
+            storage: storage?,
+            batch: batch?,
+            policy,
+        })
     }
+}
+
+fn cuda(fields: &mut Fields<'_>) -> Option<Cuda> {
+    let conv_search = fields.get("conv_search", &variant());
+    let workspace = fields.get("workspace", &variant());
+    // Its limit is the budget, which the planner knows.
+    Some(Cuda { conv_search: conv_search?, workspace: workspace?, limit: None })
+}
+
+fn core_ml(fields: &mut Fields<'_>) -> Option<CoreMl> {
+    Some(CoreMl { units: fields.get("units", &variant())? })
+}
+
+fn batch() -> Kind<Option<u64>> {
+    let word = name("`auto`, `1` or `2`");
+    Kind::new(word.expected.clone(), move |node| match word.read(node)?.as_str() {
+        "auto" => Ok(None),
+        "1" => Ok(Some(1)),
+        "2" => Ok(Some(2)),
+        _ => Err(Wrong::new(format!("is {}", node.kind()))),
+    })
+}
+
+/// The sides that tiles may have, in latents: below, neighbours overlap more than they show.
+const SIDES: std::ops::RangeInclusive<u32> = 16..=256;
+/// The side where none is said, as diffusers has it.
+const SIDE: u32 = 64;
+
+fn tiling() -> Kind<Tiling> {
+    let word = name("`auto`, `on`, `off` or the side of a tile in latents, 16 to 256");
+    Kind::new(word.expected.clone(), move |node| {
+        let written = word.read(node)?;
+        Ok(match written.as_str() {
+            "auto" => Tiling::Auto,
+            "on" => Tiling::Side(SIDE),
+            "off" => Tiling::Off,
+            _ => {
+                let side = written.parse().ok().filter(|side| SIDES.contains(side));
+                Tiling::Side(side.ok_or_else(|| Wrong::new(format!("is {}", node.kind())))?)
+            }
+        })
+    })
 }
 
 fn offload() -> Kind<Option<Residency>> {
@@ -91,9 +156,18 @@ fn storage() -> Kind<WeightStorage> {
     })
 }
 
-fn device() -> Kind<DeviceChoice> {
-    let word = name("`auto`, `cpu`, `cuda`, `cuda:1` or `coreml`");
+fn device() -> Kind<(DeviceChoice, Option<DeviceChoice>)> {
+    let word = name("`auto`, `cpu`, `cuda`, `cuda:1` or `coreml`, or two with a comma: `cuda:0,cuda:1`");
     Kind::new(word.expected.clone(), move |node| {
-        word.read(node)?.parse().map_err(|_| Wrong::new(format!("is {}, which is unknown", node.kind())))
+        let written = word.read(node)?;
+        let unknown = || Wrong::new(format!("is {}, which is unknown", node.kind()));
+        let choice = |text: &str| text.trim().parse::<DeviceChoice>().map_err(|_| unknown());
+        match written.split_once(',') {
+            None => Ok((choice(&written)?, None)),
+            Some((first, second)) => match (choice(first)?, choice(second)?) {
+                (first @ DeviceChoice::Only(_), second @ DeviceChoice::Only(_)) => Ok((first, Some(second))),
+                _ => Err(unknown()),
+            },
+        }
     })
 }

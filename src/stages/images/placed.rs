@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, Footprints, Options},
-    engine::{self, Candidate, Device, Wishes},
+    engine::{self, Candidate, Clean, Wishes},
     graph::Storage,
     models::Model,
     pipeline::{Budget, Memory, WeightStorage},
@@ -42,21 +42,32 @@ pub(in crate::stages) fn place<'a>(
     sizes: &[Size],
     storages: &[Option<Storage>],
     rows: u64,
-    footprints: impl Fn(Device, Option<Storage>) -> Result<Footprints<'a>, diffusion::Error>,
+    footprints: impl Fn(engine::Options, Option<Storage>) -> Result<Footprints<'a>, diffusion::Error>,
 ) -> Result<Placed, Error> {
     let machine = engine::probe();
     let unusable = |error| failed(diffusion::Error::Engine(error), "");
     let (device, why_device) = machine.choose(memory.device).map_err(unusable)?;
+    let mut session = engine::Options::on(device.device).with(memory.policy);
+    let second = match memory.beside.filter(|_| rows == 2) {
+        Some(second) => Some(machine.choose(second).map_err(unusable)?.0),
+        None => None,
+    };
+    let rows = match memory.batch {
+        _ if second.is_some() => 1..=1,
+        Some(batch) => batch.min(rows)..=batch.min(rows),
+        None => 1..=rows,
+    };
     let budget = match memory.budget {
         Budget::Auto => None,
         Budget::Bytes(bytes) => Some(bytes),
     };
-    let wishes = Wishes::on(device.device, budget, memory.offload);
+    let mut wishes = Wishes::on(device.device, budget, memory.offload);
+    wishes.drops = memory.policy.clean == Clean::Always;
     let mut known = Vec::new();
     // What weights would take that are kept otherwise is looked at only if the first way does not do: the planner
     // takes them only then, so it decides the same.
     for &storage in storages {
-        let footprints = footprints(device.device, storage).map_err(|error| failed(error, ""))?;
+        let footprints = footprints(session, storage).map_err(|error| failed(error, ""))?;
         known.push((storage, footprints));
         let candidate =
             |&size: &Size, (storage, footprints): &(Option<Storage>, Footprints<'_>), rows: u64| Candidate {
@@ -69,9 +80,12 @@ pub(in crate::stages) fn place<'a>(
         let candidates: Vec<_> = sizes
             .iter()
             .flat_map(|size| known.iter().map(move |known| (size, known)))
-            .flat_map(|(size, known)| (1..=rows).rev().map(move |rows| candidate(size, known, rows)))
+            .flat_map(|(size, known)| rows.clone().rev().map(move |rows| candidate(size, known, rows)))
             .collect();
-        let placement = engine::place(device, wishes, &candidates);
+        let placement = match second {
+            Some(second) => engine::place_on_two(device, second, wishes, &candidates),
+            None => engine::place(device, wishes, &candidates),
+        };
         let taken = placement.as_ref().ok().map(|placement| &candidates[placement.candidate]);
         let is_taken = |size: &Size| taken.is_some_and(|c| (size.width, size.height) == (c.width, c.height));
         let rung = sizes.iter().position(is_taken);
@@ -79,13 +93,15 @@ pub(in crate::stages) fn place<'a>(
             continue;
         }
         let placement = placement.map_err(|error| Error::new(Kind::OutOfMemory, "", error))?;
+        session.policy.cuda.limit = Some(placement.budget);
         let taken = &candidates[placement.candidate];
         return Ok(Placed {
             options: Options {
-                session: engine::Options::on(device.device),
+                session,
                 residency: placement.residency,
                 limit: placement.predicted,
                 rows: taken.rows as usize,
+                beside: second.map(|second| engine::Options { device: second.device, ..session }),
             },
             rung: rung.unwrap_or(0),
             storage: storages.iter().copied().find(|way| way.map(Storage::name) == taken.stored).flatten(),

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     diffusion::{self, Geometry},
     digest::Digest,
+    engine::Tiling,
     graph::Storage,
     models::{self, Adapter, Catalog, Model},
     pipeline::{ImageSize, Images, Memory, Pipeline},
@@ -162,6 +163,11 @@ impl<'a> Plan<'a> {
                 .field("candidates", &self.settings.candidates),
         };
         let looking = self.looking.as_ref().and_then(|looking| Some((looking, looking.sitter(scene)?)));
+        // Tiles that are asked for change a picture; how else memory is used, its last bits alone.
+        let key = match (&self.brush, self.memory.policy.tiling) {
+            (None, _) | (_, Tiling::Auto) => key,
+            (_, tiling) => key.field("vae_tiling", &tiling),
+        };
         let key = match self.hands_over {
             Some(end) => key.field("denoising_end", &end),
             None => key,

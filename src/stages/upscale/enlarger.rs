@@ -106,10 +106,11 @@ impl<'a> Enlarger<'a> {
         if !ran_out || model.network.plan(Size::new(1, 1), budget).is_err() {
             return self.give_up(error, ctx);
         }
-        let upscaler = match Upscaler::open(&model.files, &engine::Options::on(device)) {
-            Ok(upscaler) => upscaler,
-            Err(_) => return self.give_up(error, ctx),
-        };
+        let upscaler =
+            match Upscaler::open(&model.files, &engine::Options::on(device).with(self.memory.policy)) {
+                Ok(upscaler) => upscaler,
+                Err(_) => return self.give_up(error, ctx),
+            };
         ctx.warn(format!("{error}; going on in smaller tiles"));
         self.loaded = Some(Loaded { upscaler, budget, predicted });
         Ok(())
@@ -162,7 +163,8 @@ impl<'a> Enlarger<'a> {
                 let (device, budget) = self.device()?;
                 // Asked before it is loaded: what does not fit is not tried.
                 let predicted = model.network.plan(size, budget).map_err(failed)?.predicted;
-                let opened = Upscaler::open(&model.files, &engine::Options::on(device));
+                let opened =
+                    Upscaler::open(&model.files, &engine::Options::on(device).with(self.memory.policy));
                 Loaded { upscaler: opened.map_err(failed)?, budget, predicted }
             }
         };
