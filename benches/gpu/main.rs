@@ -251,12 +251,12 @@ fn measure(step: &Step) -> Result<Measured> {
     };
     let kept = if step.decoder {
         let mut decoder = VaeDecoder::open(part, &geometry, &options, way)?;
-        timed(&mut || Ok(drop(decoder.decode(&latents)?)))?;
+        timed(&mut || decoder.decode(&latents).map(drop).map_err(Into::into))?;
         used()
     } else {
         let mut denoiser = Denoiser::open(part, model.family, &options, way)?;
         let told = told(model.family, rows);
-        timed(&mut || Ok(drop(denoiser.predict(&latents, 501.0, &told, rows)?)))?;
+        timed(&mut || denoiser.predict(&latents, 501.0, &told, rows).map(drop).map_err(Into::into))?;
         used()
     };
     let left = used();

@@ -80,7 +80,7 @@ impl Network {
             Tiling::Auto => None,
             Tiling::Side(side) => Some(side as usize),
         };
-        if most.or(limit.map(|_| 0)).is_none() {
+        if most.is_none() && limit.is_none() {
             return None;
         }
         let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
