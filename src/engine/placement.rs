@@ -227,7 +227,7 @@ fn reserve(device: &DeviceMemory) -> u64 {
 }
 
 /// Bytes that models may use on `device`: `budget`, or what is free less a reserve; of memory that CoreML shares with
-/// the processor, no more than [`policy::share`] either.
+/// the processor, no more than half of it either.
 pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
     let most = if device.device == Device::CoreMl { policy::share(device.total) } else { u64::MAX };
     budget.unwrap_or(device.free.saturating_sub(reserve(device)).min(most))
