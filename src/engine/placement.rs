@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Device, DeviceMemory};
 
@@ -119,7 +119,7 @@ impl Candidate {
     }
 
     /// Bytes if it is held that way.
-    fn held(&self, residency: Residency) -> u64 {
+    pub fn held(&self, residency: Residency) -> u64 {
         match residency {
             Residency::Resident => self.resident(),
             Residency::Model => self.one_at_a_time(),
@@ -130,7 +130,7 @@ impl Candidate {
 }
 
 /// What stays loaded, the fastest way first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Residency {
     /// Every part, from the first picture to the last.
@@ -227,6 +227,22 @@ fn reserve(device: &DeviceMemory) -> u64 {
 /// Bytes that models may use on `device`: `budget`, or what is free less a reserve.
 pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
     budget.unwrap_or(device.free.saturating_sub(reserve(device)))
+}
+
+/// How much of what is free may be taken without a word, in hundredths.
+const COMFORT: u64 = 90;
+
+/// A word of warning, with advice, where so many bytes will not fit comfortably into what `device` has free.
+pub fn tight(device: &DeviceMemory, bytes: u64) -> Option<String> {
+    (device.free > 0 && bytes > device.free / 100 * COMFORT).then(|| {
+        format!(
+            "memory: {} are expected, and {} has {} free: close other programs, or give a smaller `--memory-budget` \
+             for a slower way that takes less",
+            Bytes(bytes),
+            device.device,
+            Bytes(device.free)
+        )
+    })
 }
 
 /// Decides how to draw on `device`.
@@ -461,6 +477,14 @@ mod tests {
         assert!(placement.lines[2].contains("too large for level very low"), "{:?}", placement.lines);
         let only = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates[..1]).unwrap();
         assert_eq!(only.candidate, 0, "what is asked for exactly is drawn");
+    }
+
+    #[test]
+    fn what_takes_nearly_all_that_is_free_is_warned_of() {
+        let device = device(24 * GIB, 10 * GIB);
+        assert_eq!(tight(&device, 8 * GIB), None);
+        let warning = tight(&device, 10 * GIB - 1).unwrap();
+        assert!(warning.contains("10.0 GiB free") && warning.contains("--memory-budget"), "{warning}");
     }
 
     #[test]

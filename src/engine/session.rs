@@ -13,7 +13,11 @@ use ort::{
     value::ValueType,
 };
 
-use super::{Device, Element, Error, Tensor, load, provider, tensor};
+use super::{
+    Device, Element, Error, Tensor, allocator, load, provider,
+    record::{Point, Released, measure},
+    tensor,
+};
 
 /// Where and how a session runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,7 @@ pub struct Session {
     device: Device,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    _released: Released,
 }
 
 impl Session {
@@ -91,6 +96,7 @@ impl Session {
     /// the CPU by itself.
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
+        measure(path, device, Point::BeforeLoad);
         let session = build(path, options).map_err(|e| failed(e, path, device, Failed::Open))?;
         Ok(Self::of(session, path, device))
     }
@@ -99,6 +105,7 @@ impl Session {
     /// made from, for messages.
     pub fn from_memory(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
+        measure(path, device, Point::BeforeLoad);
         let session = build_from_memory(onnx, folder, options, Weights::Arranged)
             .map_err(|e| failed(e, path, device, Failed::Open))?;
         Ok(Self::of(session, path, device))
@@ -117,7 +124,9 @@ impl Session {
     fn of(session: ort::session::Session, path: &Path, device: Device) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
         let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
-        Self { session, path: path.to_owned(), device, inputs, outputs }
+        measure(path, device, Point::AfterLoad);
+        let path = path.to_owned();
+        Self { session, _released: Released(path.clone(), device), path, device, inputs, outputs }
     }
 
     /// What it takes.
@@ -160,7 +169,9 @@ impl Session {
         for (name, tensor) in &lent {
             values.push((*name, tensor.lend().map_err(failed)?));
         }
+        measure(path, device, Point::BeforeRun);
         let answers = timed(|| self.session.run(values)).map_err(failed)?;
+        measure(path, device, Point::AfterRun);
         let mut outputs = Vec::with_capacity(answers.len());
         for (name, value) in answers.iter() {
             let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
@@ -180,6 +191,7 @@ impl Session {
 static SPENT: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> T {
+    allocator::step();
     let begun = Instant::now();
     let answer = work();
     let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -230,6 +242,7 @@ const FOLDED: &str = "optimization.constant_folding_max_output_size_in_bytes";
 
 fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failure> {
     let library = load()?;
+    allocator::step();
     let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
     let providers = provider::providers(options.device).map_err(unusable)?;
     let mut builder = SessionBuilder::new(library.environment())?
@@ -238,6 +251,9 @@ fn builder(options: &Options, weights: Weights) -> Result<SessionBuilder, Failur
         .with_deterministic_compute(true)?
         // With it, the second run takes one block for all of a run beside what the first one took.
         .with_memory_pattern(false)?;
+    if options.device == Device::Cpu && (weights == Weights::WhereTheyLie || allocator::counts()) {
+        builder = builder.with_env_allocators()?;
+    }
     builder = match weights {
         Weights::Arranged => builder.with_optimization_level(GraphOptimizationLevel::All)?,
         Weights::WhereTheyLie | Weights::Packed => {
@@ -295,9 +311,11 @@ fn failed(failure: impl Into<Failure>, path: &Path, device: Device, at: Failed) 
         Failure::Known(error) => return error,
         Failure::Reason(reason) => reason,
     };
+    measure(path, device, Point::OnError);
     let path = path.to_owned();
     if is_out_of_memory(&reason) {
-        return Error::OutOfMemory { path, device, reason };
+        let loading = matches!(at, Failed::Open);
+        return Error::OutOfMemory { path, device, loading, reason };
     }
     match at {
         Failed::Open => Error::Open { path, device, reason },
