@@ -453,7 +453,7 @@ mod tests {
         let mut packed = Candidate { stored: Some("int8"), ..full.clone() };
         packed.demands.iter_mut().for_each(|demand| {
             demand.weights /= 4;
-            demand.least /= 2;
+            demand.least = demand.least * 9 / 10;
         });
         let candidates = [full.clone(), packed.clone(), candidate(256, 448)];
         let taken = |budget| place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
