@@ -76,7 +76,7 @@ fn wherever_memory_runs_out_the_video_is_finished_and_says_how() {
 fn what_was_learned_is_remembered_until_it_is_forgotten() {
     let place = place("learned");
     // Less than the model needs when all of it is loaded, more than its largest part.
-    let fault = "memory.held:refuse@46000000";
+    let fault = "memory.held:refuse@51000000";
     let run = |seed: u64| {
         let output = make(&place, &format!("{LINE} --seed {seed}"), "store", fault);
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -130,7 +130,7 @@ fn a_real_limit_on_the_process_is_stepped_down_to() {
 fn a_single_picture_is_drawn_in_less_memory_too() {
     let place = place("picture");
     let line = "image --prompt snow --size 160x288 --inference-steps 1 --device cpu -o snow.png";
-    let output = make(&place, line, "store", "memory.held:refuse@46000000");
+    let output = make(&place, line, "store", "memory.held:refuse@51000000");
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("going on with one part loaded at a time"), "{}", said(&output));
     assert!(place.path("snow.png").is_file());
