@@ -545,7 +545,9 @@ mod stages {
 
         fn notes(&self) -> String {
             let text = |happening: &Happening| match happening {
-                Happening::Note { text } | Happening::Warning { text } => Some(text.clone()),
+                Happening::Note { text } | Happening::Warning { text } | Happening::Fallback { text } => {
+                    Some(text.clone())
+                }
                 _ => None,
             };
             self.told.iter().filter_map(text).collect::<Vec<_>>().join("\n")

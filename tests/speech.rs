@@ -439,8 +439,10 @@ mod narration {
         let (mut hits, mut notes) = (Vec::new(), Vec::new());
         let mut tell = |_: Stage, happening| match happening {
             Happening::Step { hit } => hits.push(hit),
-            Happening::Note { text } | Happening::Warning { text } => notes.push(text),
-            Happening::Progress(_) => {}
+            Happening::Note { text } | Happening::Warning { text } | Happening::Fallback { text } => {
+                notes.push(text);
+            }
+            Happening::Progress(_) | Happening::Measured(_) => {}
         };
         let mut context = Context {
             stage: Stage::Narration,

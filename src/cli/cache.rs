@@ -9,6 +9,7 @@ use super::{
 use crate::{
     engine::Bytes,
     run,
+    stages::Learned,
     store::{Entry, Limits, Store, differences},
 };
 
@@ -38,6 +39,8 @@ enum Action {
     },
     /// Drop everything
     Clear,
+    /// Forget how far down models had to step when memory ran out
+    Forget,
     /// Say what a step depends on, and where that differs from another step
     ///
     /// Without a KEY the steps made last are listed, with their keys. With one KEY it is compared with the step of
@@ -59,6 +62,11 @@ pub(crate) fn cache(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         }
         Action::Clear => {
             store.clear()?;
+            Learned::forget(&store);
+        }
+        Action::Forget => {
+            let known = Learned::forget(&store);
+            eprintln!("forgot {}", run::count(known, "model"));
         }
         Action::Explain { key, other } => return explain(&store, key.as_deref(), other.as_deref(), output),
     }

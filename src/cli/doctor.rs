@@ -12,6 +12,7 @@ use crate::{
     engine::{self, Bytes},
     models::Catalog,
     speech,
+    stages::Learned,
 };
 
 /// Show what this machine has and lacks: ONNX Runtime, devices, libav, voices, fonts, models
@@ -40,6 +41,7 @@ pub(crate) fn doctor(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     findings.push(fonts());
     findings.push(models(args));
     findings.push(store(args));
+    findings.extend(learned(args));
 
     if output.json {
         println!("{}", serde_json::to_string(&findings).expect("findings are plain data"));
@@ -114,6 +116,22 @@ fn advice() -> Vec<Finding> {
 #[cfg(feature = "video")]
 fn libav() -> Finding {
     finding("libav", crate::media::library(), |text| text)
+}
+
+/// How far down models had to step on this machine.
+fn learned(args: &Args) -> Vec<Finding> {
+    let Ok(store) = args.machine.store() else { return Vec::new() };
+    let found = |learned: Learned| {
+        let Learned { name, device, wished, size, residency, limit, allowed, .. } = learned;
+        let found = format!(
+            "`{name}` on {device} draws {size} for {wished}, {residency}, in {}, since it ran out of {}: \
+             `shortform cache forget` tries anew",
+            Bytes(limit),
+            Bytes(allowed)
+        );
+        Finding { what: "learned", fine: true, found }
+    };
+    Learned::all(&store).into_iter().map(found).collect()
 }
 
 fn voices() -> Finding {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, IpAdapter, Kept, Likeness, Noise, Reading, Source, Start, TextToImage},
-    engine::{self, Candidate, DeviceChoice, Wishes},
+    engine::{self, Candidate, Device, DeviceChoice, Limit, Residency, Rung, Wishes},
     graph::Storage,
     models::{self, Catalog},
     stages::Cancel,
@@ -188,11 +188,12 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
     let model = Catalog::new(args.machine.models_dir.clone())
         .find(&args.model)
         .map_err(|error| Failure::because(exit_of_model(&error), &error))?;
-    let (mut painter, size) = open(args, &model, &cancel, output)?;
+    let mut drawer = Drawer::open(args, &model, &cancel, output)?;
+    let size = drawer.size;
     let latents = args.latents.as_ref().map(read_latents).transpose()?;
     let start = start(args, size)?;
     let likeness = likeness(args)?;
-    let dropped = painter.dropped_tokens(&args.prompt, args.reading());
+    let dropped = drawer.painter.dropped_tokens(&args.prompt, args.reading());
     if dropped > 0 && !output.quiet {
         eprintln!("warning: the last {dropped} tokens of the prompt do not fit and are not seen");
     }
@@ -217,7 +218,7 @@ pub(crate) fn image(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
             likeness: likeness.clone(),
             ..diffusion::Request::new(args.prompt.clone(), size)
         };
-        let picture = draw(&mut painter, &request, &cancel, output)?;
+        let picture = drawer.draw(&request, &cancel)?;
         diffusion::check(&picture).map_err(|blank| Failure::because(Exit::Failed, &blank))?;
         let path = numbered(&args.output, index);
         if let Some(latents) = &args.save_latents {
@@ -279,82 +280,146 @@ fn adapter(args: &Args) -> Result<Option<IpAdapter>, Failure> {
     Ok(Some(adapter))
 }
 
-/// Decides where and how to draw, says so, and reads the model.
-fn open(
-    args: &Args,
-    model: &models::Model,
-    cancel: &Cancel,
-    output: &OutputArgs,
-) -> Result<(TextToImage, Size), Failure> {
-    let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
-    let geometry = diffusion::Geometry::of(model).map_err(because)?;
-    let size = match args.size {
-        Some(size) if !geometry.fits(size) => {
-            let nearest = geometry.nearest_size(size);
-            let message = format!(
-                "{} cannot draw {size}: both sides must be multiples of {}; the nearest size is --size {nearest}",
-                model.name, geometry.multiple
-            );
-            return Err(Failure::new(Exit::Invalid, message));
-        }
-        Some(size) => size,
-        None => geometry.size_of(9.0 / 16.0, geometry.native.area()),
-    };
-    let machine = engine::probe();
-    let (device, why) =
-        machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
-    let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
-    let looking = adapter(args)?;
-    let wishes = Wishes::on(device.device, args.memory_budget.bytes(), None);
-    let mut candidates = Vec::new();
-    let mut placed = None;
-    for (tried, &storage) in args.storage.0.iter().enumerate() {
-        let footprints = diffusion::Footprints::stored(model, &geometry, device.device, storage);
-        let mut footprints = footprints.map_err(because)?;
-        if let Some(looking) = &looking {
-            footprints = footprints.looking_through(looking).map_err(because)?;
-        }
-        if args.init_image.is_some() {
-            footprints = footprints.starting_from_pictures().map_err(because)?;
-        }
-        candidates.extend((1..=rows).rev().map(|rows| Candidate {
-            width: size.width,
-            height: size.height,
-            rows,
-            stored: storage.map(Storage::name),
-            demands: footprints.demands(size, rows),
-        }));
-        match engine::place(device, wishes, &candidates) {
-            Ok(placement) => {
-                placed = Some((placement, storage));
-                break;
+/// Whoever draws.
+struct Drawer<'a> {
+    args: &'a Args,
+    model: models::Model,
+    output: &'a OutputArgs,
+    device: Device,
+    size: Size,
+    rung: Rung,
+    /// The fewest bytes that the size can be drawn in.
+    least: u64,
+    /// Keeps it within what was asked for.
+    _limit: Option<Limit>,
+    painter: TextToImage,
+}
+
+impl<'a> Drawer<'a> {
+    /// Decides where and how to draw, says so, and reads the model.
+    fn open(
+        args: &'a Args,
+        model: &models::Model,
+        cancel: &Cancel,
+        output: &'a OutputArgs,
+    ) -> Result<Self, Failure> {
+        let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
+        let geometry = diffusion::Geometry::of(model).map_err(because)?;
+        let size = match args.size {
+            Some(size) if !geometry.fits(size) => {
+                let nearest = geometry.nearest_size(size);
+                let message = format!(
+                    "{} cannot draw {size}: both sides must be multiples of {}; the nearest size is --size {nearest}",
+                    model.name, geometry.multiple
+                );
+                return Err(Failure::new(Exit::Invalid, message));
             }
-            Err(_) if tried + 1 < args.storage.0.len() => {}
-            Err(error) => return Err(Failure::because(Exit::OutOfMemory, &error)),
+            Some(size) => size,
+            None => geometry.size_of(9.0 / 16.0, geometry.native.area()),
+        };
+        let machine = engine::probe();
+        let (device, why) =
+            machine.choose(args.device).map_err(|error| Failure::because(Exit::Missing, &error))?;
+        let rows = if args.guidance_scale > 1.0 { 2 } else { 1 };
+        let looking = adapter(args)?;
+        let wishes = Wishes::on(device.device, args.memory_budget.bytes(), None);
+        let mut candidates = Vec::new();
+        let mut placed = None;
+        for (tried, &storage) in args.storage.0.iter().enumerate() {
+            let footprints = diffusion::Footprints::stored(model, &geometry, device.device, storage);
+            let mut footprints = footprints.map_err(because)?;
+            if let Some(looking) = &looking {
+                footprints = footprints.looking_through(looking).map_err(because)?;
+            }
+            if args.init_image.is_some() {
+                footprints = footprints.starting_from_pictures().map_err(because)?;
+            }
+            candidates.extend((1..=rows).rev().map(|rows| Candidate {
+                width: size.width,
+                height: size.height,
+                rows,
+                stored: storage.map(Storage::name),
+                demands: footprints.demands(size, rows),
+            }));
+            match engine::place(device, wishes, &candidates) {
+                Ok(placement) => {
+                    placed = Some((placement, storage));
+                    break;
+                }
+                Err(_) if tried + 1 < args.storage.0.len() => {}
+                Err(error) => return Err(Failure::because(Exit::OutOfMemory, &error)),
+            }
+        }
+        let (placement, storage) = placed.unwrap_or_else(|| unreachable!("there is a way to keep weights"));
+        if !output.quiet && !output.json {
+            for line in why.iter().chain(&placement.lines) {
+                eprintln!("{line}");
+            }
+        }
+        let stored = match storage {
+            Some(storage) => Some(super::models::pack(model, storage, cancel, output).map_err(because)?),
+            None => None,
+        };
+        let model = stored.unwrap_or_else(|| model.clone());
+        let rung = Rung {
+            size: 0,
+            rows: candidates[placement.candidate].rows as usize,
+            residency: placement.residency,
+            limit: placement.predicted,
+        };
+        let taken = candidates[placement.candidate].stored;
+        let of_it = candidates.iter().filter(|candidate| candidate.stored == taken);
+        let least = of_it.map(|c| c.held(Residency::Sequential)).min().unwrap_or(0);
+        let painter = load(args, &model, options(device.device, rung))?;
+        let device = device.device;
+        let _limit = args.memory_budget.bytes().map(|_| Limit::of(placement.budget));
+        Ok(Self { args, model, output, device, size, rung, least, _limit, painter })
+    }
+
+    /// Draws; while memory runs out, in a way that takes less.
+    fn draw(&mut self, request: &diffusion::Request, cancel: &Cancel) -> Result<diffusion::Picture, Failure> {
+        loop {
+            match draw(&mut self.painter, request, cancel, self.output) {
+                Err(diffusion::Error::Engine(error @ engine::Error::OutOfMemory { .. })) => {
+                    self.step_down(&error)?;
+                }
+                done => return done.map_err(|error| Failure::because(exit_of(&error), &error)),
+            }
         }
     }
-    let (placement, storage) = placed.unwrap_or_else(|| unreachable!("there is a way to keep weights"));
-    if !output.quiet && !output.json {
-        for line in why.iter().chain(&placement.lines) {
-            eprintln!("{line}");
+
+    fn step_down(&mut self, error: &engine::Error) -> Result<(), Failure> {
+        let denoiser = self.model.find(models::PartKind::Denoiser).map(|part| &part.file);
+        let rows_matter = matches!(
+            error, engine::Error::OutOfMemory { path, loading: false, .. } if Some(path) == denoiser
+        );
+        let Some(next) = self.rung.below(rows_matter, &[self.least]) else {
+            return Err(Failure::because(Exit::OutOfMemory, error));
+        };
+        if !self.output.quiet {
+            eprintln!("warning: {error}; going on {}", self.rung.step_to(&next));
         }
+        self.rung = next;
+        let undecoded = self.painter.take_undecoded();
+        // It has loaded nothing yet; what the other one loaded is given back as it is replaced.
+        self.painter = load(self.args, &self.model, options(self.device, next))?;
+        self.painter.go_on_with(undecoded);
+        Ok(())
     }
-    let options = diffusion::Options {
-        session: engine::Options::on(placement.device),
-        residency: placement.residency,
-        limit: placement.predicted,
-        rows: candidates[placement.candidate].rows as usize,
-        beside: None,
-    };
-    let stored = match storage {
-        Some(storage) => Some(super::models::pack(model, storage, cancel, output).map_err(because)?),
-        None => None,
-    };
-    let mut painter = TextToImage::open(stored.as_ref().unwrap_or(model), options).map_err(because)?;
-    if let Some(looking) = looking {
-        painter = painter.with_adapter(looking).map_err(because)?;
+}
+
+fn options(device: Device, rung: Rung) -> diffusion::Options {
+    let Rung { rows, residency, limit, .. } = rung;
+    diffusion::Options { session: engine::Options::on(device), residency, limit, rows, beside: None }
+}
+
+fn load(args: &Args, model: &models::Model, options: diffusion::Options) -> Result<TextToImage, Failure> {
+    let because = |error: diffusion::Error| Failure::because(exit_of(&error), &error);
+    let painter = TextToImage::open(model, options).map_err(because)?;
+    match adapter(args)? {
+        Some(adapter) => painter.with_adapter(adapter).map_err(because),
+        None => Ok(painter),
     }
-    Ok((painter, size))
 }
 
 fn draw(
@@ -362,7 +427,7 @@ fn draw(
     request: &diffusion::Request,
     cancel: &Cancel,
     output: &OutputArgs,
-) -> Result<diffusion::Picture, Failure> {
+) -> Result<diffusion::Picture, diffusion::Error> {
     let bar = if output.json || output.quiet {
         ProgressBar::hidden()
     } else {
@@ -376,8 +441,7 @@ fn draw(
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
-    let mut pictures = pictures.map_err(|error| Failure::because(exit_of(&error), &error))?;
-    Ok(pictures.swap_remove(0))
+    Ok(pictures?.swap_remove(0))
 }
 
 /// `name.png`, `name-2.png`, `name-3.png` ...

@@ -38,7 +38,11 @@ impl Reporter {
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
             }
             Manner::Quiet => {
-                if let Event::Stage { stage, happening: Happening::Warning { text } } = event {
+                if let Event::Stage {
+                    stage,
+                    happening: Happening::Warning { text } | Happening::Fallback { text },
+                } = event
+                {
                     eprintln!("warning: {stage}: {text}");
                 }
             }
@@ -110,10 +114,15 @@ impl Bars {
                 self.bar.set_message(label(progress));
             }
             Event::Stage { happening: Happening::Step { .. }, .. } => {}
+            Event::Stage { happening: Happening::Measured(measured), .. } => {
+                if verbose > 0 {
+                    self.bar.println(format!("{:<10} {measured}", ""));
+                }
+            }
             Event::Stage { stage, happening: Happening::Note { text } } => {
                 self.bar.println(format!("{stage:<10} {text}"));
             }
-            Event::Stage { stage, happening: Happening::Warning { text } } => {
+            Event::Stage { stage, happening: Happening::Warning { text } | Happening::Fallback { text } } => {
                 self.bar.println(format!("{stage:<10} warning: {text}"));
             }
             Event::StageFinished { stage, seconds, hits, made, summary, memory } => {
@@ -177,8 +186,12 @@ impl Lines {
                     eprintln!("{stage:<10} one step {}", if *hit { "from the store" } else { "made" });
                 }
                 Happening::Step { .. } => {}
+                Happening::Measured(measured) if verbose > 0 => eprintln!("{:<10} {measured}", ""),
+                Happening::Measured(_) => {}
                 Happening::Note { text } => eprintln!("{stage:<10} {text}"),
-                Happening::Warning { text } => eprintln!("{stage:<10} warning: {text}"),
+                Happening::Warning { text } | Happening::Fallback { text } => {
+                    eprintln!("{stage:<10} warning: {text}");
+                }
             },
             Event::StageFinished { stage, seconds, hits, made, summary, memory } => {
                 eprintln!("{}", finished(*stage, *seconds, *hits, *made, summary));

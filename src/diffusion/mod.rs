@@ -43,7 +43,7 @@ pub use request::{Kept, Likeness, Noise, Options, Picture, Progress, Reading, Re
 pub use stored::{Packing, stored};
 pub use t5_tokenizer::T5Tokenizer;
 pub use text_encoder::{Encoded, Layer, TextEncoder};
-pub use text_to_image::TextToImage;
+pub use text_to_image::{TextToImage, Undecoded};
 pub use tokenizer::{Chunk, Tokenizer, Tokens};
 pub use vae::{VaeDecoder, VaeEncoder};
 pub use weighting::{Weighted, weights};

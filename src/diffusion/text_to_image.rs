@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use image::RgbImage;
-use ndarray::{Array1, Array2, Array4, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Array4, ArrayView2, ArrayView4, Axis, concatenate, s};
 
 use crate::{
     engine::{self, Residency},
@@ -38,6 +38,14 @@ pub struct TextToImage {
     beside: Option<Denoiser>,
     decoder: Option<VaeDecoder>,
     encoder: Option<VaeEncoder>,
+    undecoded: Option<Undecoded>,
+}
+
+/// Latents that were drawn and could not be decoded, with what was asked for.
+#[derive(Debug)]
+pub struct Undecoded {
+    asked: Request,
+    latents: Array4<f32>,
 }
 
 impl TextToImage {
@@ -79,6 +87,7 @@ impl TextToImage {
             beside: None,
             decoder: None,
             encoder: None,
+            undecoded: None,
         })
     }
 
@@ -117,13 +126,30 @@ impl TextToImage {
         request: &Request,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<Picture>, Error> {
-        self.latents(request, progress)?
-            .axis_chunks_iter(Axis(0), 1)
-            .map(|latents| {
-                let latents = latents.to_owned();
-                Ok(Picture { image: self.decode(&latents)?, latents })
-            })
-            .collect()
+        let latents = match self.undecoded.take() {
+            Some(undecoded) if undecoded.asked == *request => undecoded.latents,
+            _ => self.latents(request, progress)?,
+        };
+        let decode = |latents: ArrayView4<'_, f32>| {
+            let latents = latents.to_owned();
+            Ok(Picture { image: self.decode(&latents)?, latents })
+        };
+        let pictures: Result<_, Error> = latents.axis_chunks_iter(Axis(0), 1).map(decode).collect();
+        if pictures.is_err() {
+            self.undecoded = Some(Undecoded { asked: request.clone(), latents });
+        }
+        pictures
+    }
+
+    /// What the last picture left behind if its decoding failed, for a model that is opened in another way to
+    /// [go on with](Self::go_on_with).
+    pub fn take_undecoded(&mut self) -> Option<Undecoded> {
+        self.undecoded.take()
+    }
+
+    /// Decodes these latents when the same picture is asked for next, instead of drawing it once more.
+    pub fn go_on_with(&mut self, undecoded: Option<Undecoded>) {
+        self.undecoded = undecoded;
     }
 
     /// The latents of [`Request::count`] pictures, (count, channels, height / factor, width / factor), for

@@ -10,6 +10,7 @@ use ort::value::DynValue;
 
 use super::{
     Error, Options, Tensor, heap,
+    record::{Point, Released, measure},
     session::{Failure, Weights, build_from_memory, failed_to_open, failed_to_run, timed},
 };
 
@@ -45,6 +46,7 @@ pub struct Chain {
     options: Options,
     loaded: Loaded,
     weights: Weights,
+    _released: Released,
 }
 
 impl Chain {
@@ -68,6 +70,7 @@ impl Chain {
         }
         let mut done = vec![Vec::new(); links.len()];
         last.into_iter().for_each(|(name, at)| done[at].push(name));
+        let _released = Released(path.to_owned(), options.device);
         Self {
             links,
             done,
@@ -77,6 +80,7 @@ impl Chain {
             options,
             loaded,
             weights: Weights::WhereTheyLie,
+            _released,
         }
     }
 
@@ -100,6 +104,7 @@ impl Chain {
     pub fn run(&mut self, inputs: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, Error> {
         let device = self.options.device;
         let failed = |e: Failure| failed_to_run(e, &self.path, device);
+        measure(&self.path, device, Point::BeforeRun);
         let mut held: HashMap<String, DynValue> = HashMap::new();
         for (name, tensor) in inputs {
             held.insert(name, tensor.into_value().map_err(|e| failed(e.into()))?);
@@ -136,6 +141,7 @@ impl Chain {
                 held.remove(name);
             }
         }
+        measure(&self.path, device, Point::AfterRun);
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for name in &self.outputs {
             let value = held

@@ -160,9 +160,29 @@ impl Machine {
     }
 }
 
+/// The driver's own library, which stays loaded.
+#[cfg(any(target_os = "linux", target_os = "windows"))]
+fn nvml() -> Option<&'static nvml_wrapper::Nvml> {
+    static NVML: std::sync::OnceLock<Option<nvml_wrapper::Nvml>> = std::sync::OnceLock::new();
+    NVML.get_or_init(|| nvml_wrapper::Nvml::init().ok()).as_ref()
+}
+
+/// Bytes of a GPU's memory that programs hold, where its driver tells; the processor's is the process's own.
+#[cfg(any(target_os = "linux", target_os = "windows"))]
+pub(super) fn used(device: Device) -> Option<u64> {
+    let Device::Cuda(index) = device else { return None };
+    Some(nvml()?.device_by_index(index).ok()?.memory_info().ok()?.used)
+}
+
+/// No driver tells here.
+#[cfg(not(any(target_os = "linux", target_os = "windows")))]
+pub(super) fn used(_: Device) -> Option<u64> {
+    None
+}
+
 #[cfg(any(target_os = "linux", target_os = "windows"))]
 fn gpus() -> Vec<DeviceMemory> {
-    let Ok(nvml) = nvml_wrapper::Nvml::init() else { return Vec::new() };
+    let Some(nvml) = nvml() else { return Vec::new() };
     let count = nvml.device_count().unwrap_or(0);
     let gpu = |index| {
         let gpu = nvml.device_by_index(index)?;

@@ -60,14 +60,16 @@ pub enum Error {
     },
     /// The device has too little memory left.
     #[error(
-        "out of memory on {device} in `{}`: {reason}; choose a smaller size, or give `--memory-budget`",
-        path.display()
+        "out of memory on {device} {} `{}`: {reason}; choose a smaller size, or give `--memory-budget`",
+        if *loading { "loading" } else { "in" }, path.display()
     )]
     OutOfMemory {
         /// The model file.
         path: PathBuf,
         /// The device that ran out.
         device: Device,
+        /// Whether it was being loaded, and not running yet.
+        loading: bool,
         /// What ONNX Runtime said.
         reason: String,
     },

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use super::{Error, version::version_of};
+use super::{Error, allocator, version::version_of};
 
 /// The ONNX Runtime this process uses; there is one a process.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ fn open(path: PathBuf) -> Result<Library, Error> {
         builder = builder.with_logger(Arc::new(|_, _: &str, _: &str, _: &str, _: &str| {}));
     }
     let environment = builder.build().map_err(|e| Error::Start(e.to_string()))?;
+    allocator::register(&environment).map_err(Error::Start)?;
     Ok(Library { version, path, environment })
 }
 

@@ -3,26 +3,32 @@
 //! [`load`] finds the library, [`probe`] says what the machine has, [`place`] decides what
 //! goes where, and a [`Session`] runs one ONNX file with [`Tensor`]s in and out.
 
+mod allocator;
 mod chain;
 mod device;
 mod error;
 mod heap;
+mod ladder;
 mod library;
 mod memory;
 mod placement;
 mod policy;
+mod record;
 mod session;
 mod tensor;
 mod version;
 
+pub use allocator::{Limit, Tensors, tensors};
 pub use chain::{Chain, Link, Loaded};
 pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;
+pub use ladder::{Rung, Step};
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
 pub use placement::{
-    Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place, place_on_two,
+    Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place, place_on_two, tight,
 };
 pub use policy::{Attention, Clean, ConvSearch, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace};
+pub use record::{Measured, Point, Reading, take_measured};
 pub use session::{Options, Port, Session, default_threads, time_in_sessions};
 pub use tensor::{Element, Tensor};

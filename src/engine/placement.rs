@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Device, DeviceMemory, policy};
 
@@ -119,7 +119,7 @@ impl Candidate {
     }
 
     /// Bytes if it is held that way.
-    fn held(&self, residency: Residency) -> u64 {
+    pub fn held(&self, residency: Residency) -> u64 {
         match residency {
             Residency::Resident => self.resident(),
             Residency::Model => self.one_at_a_time(),
@@ -130,7 +130,7 @@ impl Candidate {
 }
 
 /// What stays loaded, the fastest way first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Residency {
     /// Every part, from the first picture to the last.
@@ -231,6 +231,22 @@ fn reserve(device: &DeviceMemory) -> u64 {
 pub fn allowance(device: &DeviceMemory, budget: Option<u64>) -> u64 {
     let most = if device.device == Device::CoreMl { policy::share(device.total) } else { u64::MAX };
     budget.unwrap_or(device.free.saturating_sub(reserve(device)).min(most))
+}
+
+/// How much of what is free may be taken without a word, in hundredths.
+const COMFORT: u64 = 90;
+
+/// A word of warning, with advice, where so many bytes will not fit comfortably into what `device` has free.
+pub fn tight(device: &DeviceMemory, bytes: u64) -> Option<String> {
+    (device.free > 0 && bytes > device.free / 100 * COMFORT).then(|| {
+        format!(
+            "memory: {} are expected, and {} has {} free: close other programs, or give a smaller `--memory-budget` \
+             for a slower way that takes less",
+            Bytes(bytes),
+            device.device,
+            Bytes(device.free)
+        )
+    })
 }
 
 /// Decides how to draw on `device`.
@@ -490,7 +506,7 @@ mod tests {
         let mut packed = Candidate { stored: Some("int8"), ..full.clone() };
         packed.demands.iter_mut().for_each(|demand| {
             demand.weights /= 4;
-            demand.least /= 2;
+            demand.least = demand.least * 9 / 10;
         });
         let candidates = [full.clone(), packed.clone(), candidate(256, 448)];
         let taken = |budget| place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
@@ -514,6 +530,14 @@ mod tests {
         assert!(placement.lines[2].contains("too large for level very low"), "{:?}", placement.lines);
         let only = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates[..1]).unwrap();
         assert_eq!(only.candidate, 0, "what is asked for exactly is drawn");
+    }
+
+    #[test]
+    fn what_takes_nearly_all_that_is_free_is_warned_of() {
+        let device = device(24 * GIB, 10 * GIB);
+        assert_eq!(tight(&device, 8 * GIB), None);
+        let warning = tight(&device, 10 * GIB - 1).unwrap();
+        assert!(warning.contains("10.0 GiB free") && warning.contains("--memory-budget"), "{warning}");
     }
 
     #[test]

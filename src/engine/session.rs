@@ -10,7 +10,11 @@ use std::{
 
 use ort::{session::builder::SessionBuilder, value::ValueType};
 
-use super::{Device, Element, Error, Policy, Runs, Tensor, load, policy, tensor};
+use super::{
+    Device, Element, Error, Policy, Runs, Tensor, allocator, load, policy,
+    record::{Point, Released, measure},
+    tensor,
+};
 
 /// Where and how a session runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +102,7 @@ pub struct Session {
     device: Device,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    _released: Released,
 }
 
 impl Session {
@@ -105,6 +110,7 @@ impl Session {
     /// the CPU by itself.
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
+        measure(path, device, Point::BeforeLoad);
         let session = build(path, options).map_err(|e| failed(e, path, device, Failed::Open))?;
         Ok(Self::of(session, path, options))
     }
@@ -113,6 +119,7 @@ impl Session {
     /// made from, for messages.
     pub fn from_memory(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
         let device = options.device;
+        measure(path, device, Point::BeforeLoad);
         let session = build_from_memory(onnx, folder, options, Weights::Arranged)
             .map_err(|e| failed(e, path, device, Failed::Open))?;
         Ok(Self::of(session, path, options))
@@ -132,7 +139,9 @@ impl Session {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(Port::new).collect();
         let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
         let (device, shrunk) = (options.device, policy::shrunk(options));
-        Self { session, shrunk, path: path.to_owned(), device, inputs, outputs }
+        measure(path, device, Point::AfterLoad);
+        let path = path.to_owned();
+        Self { session, _released: Released(path.clone(), device), shrunk, path, device, inputs, outputs }
     }
 
     /// What it takes.
@@ -176,11 +185,13 @@ impl Session {
             values.push((*name, tensor.lend().map_err(failed)?));
         }
         let shrinking = self.shrunk.as_deref().map(policy::shrinking).transpose().map_err(failed)?;
+        measure(path, device, Point::BeforeRun);
         let answers = timed(|| match &shrinking {
             Some(options) => self.session.run_with_options(values, options),
             None => self.session.run(values),
         })
         .map_err(failed)?;
+        measure(path, device, Point::AfterRun);
         let mut outputs = Vec::with_capacity(answers.len());
         for (name, value) in answers.iter() {
             let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
@@ -200,6 +211,7 @@ impl Session {
 static SPENT: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> T {
+    allocator::step();
     let begun = Instant::now();
     let answer = work();
     let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -254,11 +266,15 @@ fn builder(
     cached: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<SessionBuilder, Failure> {
     let library = load()?;
+    allocator::step();
     let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
     let cached = if options.device == Device::CoreMl { cached() } else { None };
     let providers = policy::providers(options, cached.as_deref()).map_err(unusable)?;
     let builder = SessionBuilder::new(library.environment())?.with_intra_threads(options.threads.get())?;
-    let builder = policy::processor(builder, weights)?;
+    let mut builder = policy::processor(builder, weights)?;
+    if options.device == Device::Cpu && (weights == Weights::WhereTheyLie || allocator::counts()) {
+        builder = builder.with_env_allocators()?;
+    }
     // The first provider that can run a node does: the processor's comes last.
     let builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
     Ok(match weights {
@@ -307,9 +323,11 @@ fn failed(failure: impl Into<Failure>, path: &Path, device: Device, at: Failed) 
         Failure::Known(error) => return error,
         Failure::Reason(reason) => reason,
     };
+    measure(path, device, Point::OnError);
     let path = path.to_owned();
     if is_out_of_memory(&reason) {
-        return Error::OutOfMemory { path, device, reason };
+        let loading = matches!(at, Failed::Open);
+        return Error::OutOfMemory { path, device, loading, reason };
     }
     match at {
         Failed::Open => Error::Open { path, device, reason },

@@ -4,6 +4,7 @@ use std::{cell::RefCell, path::PathBuf, time::Instant};
 
 use super::{Event, Memory, pace::Pace};
 use crate::{
+    engine::Measured,
     pipeline::Pipeline,
     stages::{self, Cancel, Context, Happening, Stage, images, narration, refine, scenes, timeline, upscale},
     store::Store,
@@ -54,13 +55,29 @@ pub struct StageRecord {
     pub notes: Vec<String>,
     /// What the user should look at.
     pub warnings: Vec<String>,
+    /// What was done in another way than decided, and why.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
+    /// What each model took.
+    #[serde(default)]
+    pub parts: Vec<Measured>,
 }
 
 impl StageRecord {
     /// Of a stage that has done nothing yet.
     pub(super) fn new(stage: Stage) -> Self {
-        let (notes, warnings) = (Vec::new(), Vec::new());
-        Self { stage, seconds: 0.0, hits: 0, made: 0, memory: Memory::now(), notes, warnings }
+        let (notes, warnings, fallbacks) = (Vec::new(), Vec::new(), Vec::new());
+        let (memory, parts) = (Memory::now(), Vec::new());
+        Self { stage, seconds: 0.0, hits: 0, made: 0, memory, notes, warnings, fallbacks, parts }
+    }
+
+    /// Adds what a model took.
+    pub(super) fn measured(&mut self, measured: &Measured) {
+        let same = |known: &&mut Measured| (&known.part, &known.on) == (&measured.part, &measured.on);
+        match self.parts.iter_mut().find(same) {
+            Some(known) => known.join(measured),
+            None => self.parts.push(measured.clone()),
+        }
     }
 
     /// Counts what happened in it.
@@ -70,6 +87,8 @@ impl StageRecord {
             Happening::Step { hit: false } => self.made += 1,
             Happening::Note { text } => self.notes.push(text.clone()),
             Happening::Warning { text } => self.warnings.push(text.clone()),
+            Happening::Fallback { text } => self.fallbacks.push(text.clone()),
+            Happening::Measured(measured) => self.measured(measured),
             Happening::Progress(_) => {}
         }
     }
@@ -321,6 +340,7 @@ impl<'a> Making<'a> {
         for warning in self.store.take_warnings() {
             ctx.warn(warning.to_string());
         }
+        ctx.measured();
 
         let mut record = record.into_inner();
         record.seconds = started.elapsed().as_secs_f64();

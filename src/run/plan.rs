@@ -223,7 +223,9 @@ impl Planner<'_> {
     ) -> Result<(T, Vec<String>), (Stage, stages::Error)> {
         let mut notes = Vec::new();
         let mut tell = |_: Stage, happening: Happening| {
-            if let Happening::Note { text } | Happening::Warning { text } = happening {
+            if let Happening::Note { text } | Happening::Warning { text } | Happening::Fallback { text } =
+                happening
+            {
                 notes.push(text);
             }
         };

@@ -60,6 +60,12 @@ pub enum Error {
         /// The highest.
         max: u16,
     },
+    /// A voice's network does not fit into memory.
+    #[error("{reason}")]
+    OutOfMemory {
+        /// Which, and where.
+        reason: String,
+    },
     /// A voice's file cannot be used.
     #[error("the voice {} cannot be used: {reason}", path.display())]
     Model {

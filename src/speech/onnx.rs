@@ -4,15 +4,12 @@
 //! with the clock. The file is opened through a copy in which each has a seed, and one
 //! whose noise has been drawn is opened anew before the next utterance.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use super::Error;
-use crate::engine::{Options, Session, Tensor};
+use crate::engine::{self, Options, Session, Tensor};
 
 /// An ONNX voice, open.
 #[derive(Debug)]
@@ -57,16 +54,15 @@ fn open(path: &Path, patched: &Patched) -> Result<Session, Error> {
     let Some(bytes) = &patched.bytes else {
         return Session::open(path, &Options::default()).map_err(|error| failed(path, &error));
     };
-    let unwritable =
-        |error: std::io::Error| Error::Model { path: path.to_owned(), reason: error.to_string() };
-    let mut copy = tempfile::Builder::new().suffix(".onnx").tempfile().map_err(unwritable)?;
-    copy.write_all(bytes).map_err(unwritable)?;
-    // Once loaded, the copy is needed no more.
-    Session::open(copy.path(), &Options::default()).map_err(|error| failed(path, &error))
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Session::from_memory(bytes, path, folder, &Options::default()).map_err(|error| failed(path, &error))
 }
 
-fn failed(path: &Path, error: &crate::engine::Error) -> Error {
-    Error::Model { path: path.to_owned(), reason: error.to_string() }
+fn failed(path: &Path, error: &engine::Error) -> Error {
+    match error {
+        engine::Error::OutOfMemory { .. } => Error::OutOfMemory { reason: error.to_string() },
+        _ => Error::Model { path: path.to_owned(), reason: error.to_string() },
+    }
 }
 
 /// What became of a file.

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Stage};
-use crate::store::Store;
+use crate::{
+    engine::{self, Measured},
+    store::Store,
+};
 
 /// The user's wish to stop, shared by every thread of a run.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +71,13 @@ pub enum Happening {
         /// In one line.
         text: String,
     },
+    /// What a model took.
+    Measured(Measured),
+    /// What was to be done could not be, and is done in another way.
+    Fallback {
+        /// Why, and how it goes on, in one line.
+        text: String,
+    },
 }
 
 /// What every stage is handed besides its settings and its input.
@@ -113,5 +123,17 @@ impl Context<'_> {
     /// Tells what the user should look at.
     pub fn warn(&mut self, text: impl Into<String>) {
         (self.tell)(self.stage, Happening::Warning { text: text.into() });
+    }
+
+    /// Tells what models took since this was last told.
+    pub fn measured(&mut self) {
+        for measured in engine::take_measured() {
+            (self.tell)(self.stage, Happening::Measured(measured));
+        }
+    }
+
+    /// Tells why it goes on in another way than was decided.
+    pub fn fall_back(&mut self, text: impl Into<String>) {
+        (self.tell)(self.stage, Happening::Fallback { text: text.into() });
     }
 }

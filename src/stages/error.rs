@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use crate::{diffusion, engine, upscale};
+
 /// What kind of trouble it was; the command line turns it into the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,6 +47,29 @@ impl Error {
     /// The user asked to stop.
     pub fn cancelled() -> Self {
         Self::new(Kind::Cancelled, "", "interrupted")
+    }
+
+    /// The engine's error at its root, if there is one.
+    pub(super) fn engine(&self) -> Option<&engine::Error> {
+        let cause = self.cause();
+        let drawing = cause.downcast_ref().and_then(|error| match error {
+            diffusion::Error::Engine(error) => Some(error),
+            _ => None,
+        });
+        drawing.or_else(|| match cause.downcast_ref()? {
+            upscale::Error::Engine(error) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// What happened, without advice: for when it goes on all the same.
+    pub(super) fn briefly(&self) -> String {
+        let Some(engine::Error::OutOfMemory { path, device, loading, .. }) = self.engine() else {
+            return self.to_string();
+        };
+        let place = if self.place.is_empty() { String::new() } else { format!("{}: ", self.place) };
+        let at = if *loading { "loading" } else { "in" };
+        format!("{place}out of memory on {device} {at} `{}`", path.display())
     }
 
     /// The cause.

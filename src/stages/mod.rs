@@ -19,13 +19,14 @@
 //! `run` looks each step up before it makes it, and opens an engine or a model only for a
 //! miss: a run that finds everything in the store loads neither. It calls
 //! [`Context::progress`] at every sub-step (which is where a wish to stop ends it),
-//! [`Context::step`] once a step, [`Context::note`] for each decision and fallback.
+//! [`Context::step`] once a step, [`Context::note`] for each decision, [`Context::fall_back`] for each fallback.
 //! With `ctx.draft` the narration is tones and the images are numbered cards, model-free.
 
 mod beats;
 mod context;
 mod error;
 pub mod images;
+mod learned;
 #[cfg(feature = "video")]
 mod mastering;
 #[cfg(feature = "video")]
@@ -41,6 +42,7 @@ pub mod video;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
+pub use learned::Learned;
 
 use serde::{Deserialize, Serialize};
 

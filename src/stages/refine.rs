@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 
 use super::{
     Cached, Context, Error, Kind,
-    images::{self, failed, pack, place, png, unusable},
+    images::{self, Placed, failed, pack, place, png, unusable},
 };
 use crate::{
-    diffusion::{self, Footprints, Geometry, Kept, Noise, Options, Request, Source, Start, TextToImage},
+    diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
     digest::Digest,
-    engine::Tiling,
+    engine::{Device, DeviceChoice, Tiling},
     graph::Storage,
     models::{Catalog, Model},
     pipeline::{Pipeline, Refine, WeightStorage},
@@ -103,23 +103,43 @@ pub fn run(
     for (index, (scene, still)) in drawn.iter().enumerate() {
         ctx.cancel.check()?;
         let item = format!("scene {} of {}", index + 1, drawn.len());
-        let store = ctx.store;
-        let (image, origin) = store.obtain(&plan.key(scene, still)?, || {
-            let refiner = match &mut refiner {
-                Some(refiner) => refiner,
-                None => {
-                    let (options, _) = decided(&plan, still.size, ctx)?;
-                    let model = pack(&plan.model, plan.storage(), ctx)?;
-                    refiner.insert(open(&model, options)?)
-                }
-            };
-            let image = go_over(&plan, refiner, scene, still, &item, ctx)?;
-            Ok::<_, Error>((image, vec![image]))
-        })?;
+        let (image, origin) = refined(&plan, &mut refiner, (scene, still), &item, ctx)?;
         ctx.step(origin == Origin::Hit);
         stills.push(Still { image, ..still.clone() });
     }
     Ok(stills)
+}
+
+/// The refined picture, in less and less memory while that runs out.
+fn refined<'a>(
+    plan: &'a Plan<'a>,
+    refiner: &mut Option<Refiner<'a>>,
+    (scene, still): (&Scene, &Still),
+    item: &str,
+    ctx: &mut Context<'_>,
+) -> Result<(Digest, Origin), Error> {
+    let store = ctx.store;
+    loop {
+        let done = store.obtain(&plan.key(scene, still)?, || {
+            let refiner = match refiner {
+                Some(refiner) => refiner,
+                None => refiner.insert(Refiner::open(plan, still.size, ctx)?),
+            };
+            refiner.pack(ctx)?;
+            let image = go_over(plan, &mut refiner.drawer, scene, still, item, ctx)?;
+            refiner.placed.worked(&plan.model, plan.digest, ctx);
+            Ok::<_, Error>((image, vec![image]))
+        });
+        match (done, refiner.take()) {
+            (Err(error), Some(opened)) if error.kind == Kind::OutOfMemory => {
+                *refiner = Some(opened.step_down(error, ctx)?);
+            }
+            (done, opened) => {
+                *refiner = opened;
+                return done;
+            }
+        }
+    }
 }
 
 /// How many of the pictures need not be refined again.
@@ -142,36 +162,75 @@ pub fn cached(pipeline: &Pipeline, drawn: &[(Scene, Still)], ctx: &Context<'_>) 
 /// When the model or the device is missing, the size cannot be done, or memory is too small.
 pub fn decide(pipeline: &Pipeline, size: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
     match Plan::new(pipeline, ctx)? {
-        Some(plan) => decided(&plan, size, ctx).map(|(_, predicted)| predicted),
+        Some(plan) => Refiner::open(&plan, size, ctx).map(|refiner| refiner.placed.predicted()),
         None => Ok(0),
     }
 }
 
-/// The second model.
-fn open(model: &Model, options: Options) -> Result<TextToImage, Error> {
-    TextToImage::open(model, options).map_err(|error| failed(error, "refine.model"))
+/// The second model, ready to go over pictures.
+struct Refiner<'a> {
+    plan: &'a Plan<'a>,
+    placed: Placed,
+    /// Which has its weights as was asked for, once it draws.
+    model: Option<Model>,
+    drawer: TextToImage,
 }
 
-/// Where and how the second model runs, which is said, and the most bytes it is expected to take.
-fn decided(plan: &Plan<'_>, size: Size, ctx: &mut Context<'_>) -> Result<(Options, u64), Error> {
-    if !plan.geometry.fits(size) {
-        let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
-        let model = plan.model.name.clone();
-        let error = diffusion::Error::Size { model, wanted: size, multiple, nearest };
-        return Err(Error::new(Kind::Invalid, "refine.model", error));
+impl<'a> Refiner<'a> {
+    /// Decides where and how it runs, and says so; loads no weight yet.
+    fn open(plan: &'a Plan<'a>, size: Size, ctx: &mut Context<'_>) -> Result<Self, Error> {
+        if !plan.geometry.fits(size) {
+            let (multiple, nearest) = (plan.geometry.multiple, plan.geometry.nearest_size(size));
+            let model = plan.model.name.clone();
+            let error = diffusion::Error::Size { model, wanted: size, multiple, nearest };
+            return Err(Error::new(Kind::Invalid, "refine.model", error));
+        }
+        let mut placed = on(plan, plan.pipeline.memory.device, size)?;
+        placed.recall(plan.digest, &plan.pipeline.memory, ctx);
+        placed.tell(ctx);
+        let drawer = load(&plan.model, &placed)?;
+        drawer.notes().iter().for_each(|line| ctx.note(line));
+        Ok(Self { plan, placed, model: None, drawer })
     }
+
+    /// Packs the weights, if they are kept smaller and are not yet.
+    fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
+        if self.placed.storage.is_some() && self.model.is_none() {
+            let model = self.model.insert(pack(&self.plan.model, self.placed.storage, ctx)?);
+            self.drawer = load(model, &self.placed)?;
+        }
+        Ok(())
+    }
+
+    /// After memory ran out: one that takes less.
+    fn step_down(self, error: Error, ctx: &mut Context<'_>) -> Result<Self, Error> {
+        let Self { plan, mut placed, model, mut drawer } = self;
+        let undecoded = drawer.take_undecoded();
+        // Everything loaded is given back before anything is loaded again.
+        drop(drawer);
+        let size = placed.size();
+        let of = model.as_ref().unwrap_or(&plan.model);
+        placed.step_down(error, of, ctx, || on(plan, DeviceChoice::Only(Device::Cpu), size))?;
+        let mut drawer = load(of, &placed)?;
+        drawer.go_on_with(undecoded);
+        Ok(Self { plan, placed, model, drawer })
+    }
+}
+
+/// Where the second model goes over pictures of `size`.
+fn on(plan: &Plan<'_>, device: DeviceChoice, size: Size) -> Result<Placed, Error> {
     let rows = if plan.guidance_scale() > 1.0 { 2 } else { 1 };
-    let placed = place(&plan.pipeline.memory, &[size], &[plan.storage()], rows, |device, storage| {
+    place(&plan.pipeline.memory, device, &[size], &[plan.storage()], rows, |device, storage| {
         let footprints = Footprints::stored(&plan.model, &plan.geometry, device, storage)?;
         match plan.settings.denoising_start {
             Some(_) => Ok(footprints),
             None => footprints.starting_from_pictures(),
         }
-    })?;
-    let refiner = open(&plan.model, placed.options)?;
-    let decisions = placed.why_device.into_iter().chain(placed.lines);
-    decisions.chain(refiner.notes().to_vec()).for_each(|line| ctx.note(line));
-    Ok((placed.options, placed.options.limit))
+    })
+}
+
+fn load(model: &Model, placed: &Placed) -> Result<TextToImage, Error> {
+    TextToImage::open(model, placed.options()).map_err(|error| failed(error, "refine.model"))
 }
 
 /// Draws a part of one picture anew, and puts it into the store.

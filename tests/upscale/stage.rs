@@ -44,7 +44,7 @@ impl Studio {
             draft: false,
             cancel: Cancel::default(),
             tell: &mut |_, happening| match happening {
-                Happening::Note { text } | Happening::Warning { text } => {
+                Happening::Note { text } | Happening::Warning { text } | Happening::Fallback { text } => {
                     told.push_str(&text);
                     told.push('\n');
                 }

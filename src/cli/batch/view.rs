@@ -102,7 +102,8 @@ impl View {
             }
             Told::Video {
                 video,
-                happened: Event::Stage { stage, happening: Happening::Warning { text } },
+                happened:
+                    Event::Stage { stage, happening: Happening::Warning { text } | Happening::Fallback { text } },
             } => {
                 format!("{video}  {stage}: warning: {text}")
             }

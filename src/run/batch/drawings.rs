@@ -1,13 +1,16 @@
-//! The two drawings of the report: time by lanes, and memory.
+//! The drawings of the report: time by lanes, memory over time, and memory by models.
 
 use std::fmt::Write;
 
 use super::{
-    Lane, Span,
+    Lane, Report, Span,
     html::{escape, took},
     report::{MemoryAt, RunReport},
 };
-use crate::{engine::Bytes, stages::Stage};
+use crate::{
+    engine::{Bytes, Measured, Point},
+    stages::Stage,
+};
 
 /// Who was at what, when: a row for each worker.
 pub(super) fn write_gantt(page: &mut String, run: &RunReport) -> std::fmt::Result {
@@ -93,5 +96,58 @@ pub(super) fn write_memory(page: &mut String, run: &RunReport) -> std::fmt::Resu
     )?;
     write_axis(page, total)?;
     page.push_str("</section>");
+    Ok(())
+}
+
+/// What each model took at the points of its life: a row of bars each, over all videos.
+pub(super) fn write_models(page: &mut String, report: &Report) -> std::fmt::Result {
+    let mut models: Vec<(Stage, Measured)> = Vec::new();
+    let stages = report.videos.iter().flat_map(|video| &video.stages);
+    for (stage, new) in stages.flat_map(|record| record.parts.iter().map(move |part| (record.stage, part))) {
+        let same = |(of, known): &&mut (Stage, Measured)| {
+            (*of, &known.part, &known.on) == (stage, &new.part, &new.on)
+        };
+        match models.iter_mut().find(same) {
+            Some((_, known)) => known.join(new),
+            None => models.push((stage, new.clone())),
+        }
+    }
+    let largest = models.iter().flat_map(|(_, model)| model.points.values()).map(|r| r.resident).max();
+    let Some(largest) = largest.filter(|largest| *largest > 0) else { return Ok(()) };
+    write!(
+        page,
+        "<section><h2>Memory by models</h2><p>What the process held at most, from the top: before each was \
+         loaded, after it, before it ran, after it, after it was given back, and on errors. The dark part is what \
+         ONNX Runtime held of it; a whole row is {}.</p><div class=gantt>",
+        Bytes(largest)
+    )?;
+    models.sort_by_key(|(stage, _)| *stage);
+    for (stage, model) in &models {
+        write!(
+            page,
+            "<div class=row><span class=lane>{} <small>{}</small></span>\
+             <svg style='height:44px' viewBox='0 0 1000 30' preserveAspectRatio=none role=img aria-label='memory of {}'>",
+            escape(&model.part),
+            escape(&model.on),
+            escape(&model.part),
+        )?;
+        for (at, point) in Point::ALL.iter().enumerate() {
+            let Some(reading) = model.points.get(point) else { continue };
+            let width = |bytes: u64| bytes as f64 / largest as f64 * 1000.0;
+            let y = at * 5;
+            write!(
+                page,
+                "<g><rect class={stage} x=0 y={y} width={:.1} height=4 opacity=.45></rect>\
+                 <rect class={stage} x=0 y={y} width={:.1} height=4></rect><title>{}: {} {point}, {} of it for tensors</title></g>",
+                width(reading.resident),
+                width(reading.tensors),
+                escape(&model.part),
+                Bytes(reading.resident),
+                Bytes(reading.tensors),
+            )?;
+        }
+        page.push_str("</svg></div>");
+    }
+    page.push_str("</div></section>");
     Ok(())
 }

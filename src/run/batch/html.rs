@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     Report, Status, Stopped, VideoReport,
     asked::told,
-    drawings::{write_gantt, write_memory},
+    drawings::{write_gantt, write_memory, write_models},
     folder::thumbnail,
     report::{Failure, RunReport},
 };
@@ -46,6 +46,7 @@ fn write_page(page: &mut String, report: &Report, folder: &Path) -> std::fmt::Re
         write_run(page, run)?;
     }
     write_table(page, report)?;
+    write_models(page, report)?;
     writeln!(
         page,
         "<footer>Made by shortform {}. Costs of this run: {}; machine time is shown above.{}</footer></main></body></html>",
@@ -154,7 +155,8 @@ fn write_sheet(page: &mut String, report: &Report, folder: &Path) -> std::fmt::R
         }
         let title = video.title.as_deref().unwrap_or(&video.id);
         write!(page, "<figcaption><b>{}</b><span class=facts>{}</span>", escape(title), facts(video))?;
-        let warnings: Vec<_> = video.stages.iter().flat_map(|stage| &stage.warnings).collect();
+        let warnings: Vec<_> =
+            video.stages.iter().flat_map(|stage| stage.fallbacks.iter().chain(&stage.warnings)).collect();
         if !warnings.is_empty() {
             write!(page, "<details><summary>{} to look at</summary><ul>", warnings.len())?;
             warnings.iter().try_for_each(|text| write!(page, "<li>{}</li>", escape(text)))?;

@@ -211,7 +211,13 @@ fn credit(stages: &mut [StageRecord], device: std::collections::BTreeMap<Stage, 
         record.made += by_device.made;
         record.hits = record.hits.saturating_sub(by_device.made);
         record.seconds += by_device.seconds;
-        for (all, new) in [(&mut record.notes, by_device.notes), (&mut record.warnings, by_device.warnings)] {
+        by_device.parts.iter().for_each(|measured| record.measured(measured));
+        let texts = [
+            (&mut record.notes, by_device.notes),
+            (&mut record.warnings, by_device.warnings),
+            (&mut record.fallbacks, by_device.fallbacks),
+        ];
+        for (all, new) in texts {
             for text in new {
                 if !all.contains(&text) {
                     all.push(text);
@@ -233,7 +239,7 @@ impl Track {
 pub(super) fn said(event: &Event) -> Option<String> {
     match event {
         Event::Stage { stage, happening: Happening::Note { text } } => Some(format!("{stage}: {text}")),
-        Event::Stage { stage, happening: Happening::Warning { text } } => {
+        Event::Stage { stage, happening: Happening::Warning { text } | Happening::Fallback { text } } => {
             Some(format!("{stage}: warning: {text}"))
         }
         Event::StageFinished { stage, summary, .. } => Some(format!("{stage}: {summary}")),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Job, Memory};
 use crate::{
-    engine::{Device, Residency},
+    engine::{self, Device, Residency},
     models::{self, Catalog},
     pipeline::{Pipeline, UpscaleEngine},
     stages::{
@@ -284,6 +284,10 @@ impl Wave<'_> {
                         say(Say::Happened { video, scene, stage, happening });
                     }
                     if step {
+                        for measured in engine::take_measured() {
+                            let happening = Happening::Measured(measured);
+                            say(Say::Happened { video: Some(video), scene, stage, happening });
+                        }
                         done += 1;
                         say(Say::Memory(Memory::now()));
                         let last = places.get(done).is_none_or(|next| next.0 != video);
@@ -300,7 +304,9 @@ impl Wave<'_> {
                     cancel: self.cancel.clone(),
                     tell: &mut tell,
                 };
-                work(&pipeline, &joined, &mut ctx)
+                let made = work(&pipeline, &joined, &mut ctx);
+                ctx.measured();
+                made
             };
             for warning in self.store.take_warnings() {
                 let happening = Happening::Warning { text: warning.to_string() };

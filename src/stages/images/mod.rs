@@ -11,7 +11,7 @@ mod plan;
 mod stage;
 
 pub(super) use painter::png;
-pub(super) use placed::{pack, place};
+pub(super) use placed::{Placed, pack, place};
 pub(super) use plan::{failed, unusable};
 pub(super) use stage::latents;
 pub use stage::{Decided, cached, decide, run};

@@ -13,13 +13,13 @@ use ndarray_npy::WriteNpyExt;
 use super::{
     super::{Context, Error, Kind},
     card,
-    placed::{self, place, storages},
+    placed::{self, Placed, place, storages},
     plan::{Brush, Drawn, Looking, Plan, failed},
     stage::Decided,
 };
 use crate::{
     diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage},
-    engine::Residency,
+    engine::{Device, DeviceChoice},
     graph::Storage,
     models::Model,
     story::{Scene, Seed, Size},
@@ -32,44 +32,43 @@ const SECOND_CHANCES: u32 = 2;
 pub(super) struct Painter<'a> {
     plan: &'a Plan<'a>,
     drawer: Option<TextToImage>,
-    options: Options,
-    /// The size drawn, by its position among the plan's.
-    rung: usize,
-    /// How weights are kept, if not as they are.
-    storage: Option<Storage>,
-    /// The model with its weights kept so, once it was drawn with.
+    /// None where no model draws.
+    placed: Option<Placed>,
+    /// The model with its weights kept as was decided, once it was drawn with.
     stored: Option<Model>,
 }
 
 impl<'a> Painter<'a> {
     /// Decides on device, size and what stays loaded, and says so; loads no weight yet.
     pub(super) fn open(plan: &'a Plan<'a>, ctx: &mut Context<'_>) -> Result<Self, Error> {
-        let mut painter =
-            Self { plan, drawer: None, options: Options::default(), rung: 0, storage: None, stored: None };
+        let mut painter = Self { plan, drawer: None, placed: None, stored: None };
         let Some(brush) = &plan.brush else { return Ok(painter) };
-        let adapter = painter.adapter()?;
-        let rows = if plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
-        let ways = storages(plan.memory);
-        let placed = place(plan.memory, &plan.sizes, &ways, rows, |device, storage| {
+        let mut placed = painter.place(brush, plan.memory.device)?;
+        placed.recall(brush.digest, plan.memory, ctx);
+        placed.tell(ctx);
+        plan.why.iter().for_each(|line| ctx.note(line));
+        let drawer = painter.load(brush, placed.options())?;
+        drawer.notes().iter().for_each(|line| ctx.note(line));
+        (painter.drawer, painter.placed) = (Some(drawer), Some(placed));
+        Ok(painter)
+    }
+
+    fn place(&self, brush: &Brush, device: DeviceChoice) -> Result<Placed, Error> {
+        let adapter = self.adapter()?;
+        let rows = if self.plan.settings.guidance_scale > 1.0 { 2 } else { 1 };
+        let ways = storages(self.plan.memory);
+        place(self.plan.memory, device, &self.plan.sizes, &ways, rows, |device, storage| {
             let footprints = Footprints::stored(&brush.model, &brush.geometry, device, storage)?;
             match &adapter {
                 Some(adapter) => footprints.looking_through(adapter),
                 None => Ok(footprints),
             }
-        })?;
-        painter.rung = placed.rung;
-        painter.storage = placed.storage;
-        painter.options = placed.options;
-        let drawer = painter.load(brush)?;
-        let decisions = placed.why_device.into_iter().chain(plan.why.clone()).chain(placed.lines);
-        decisions.chain(drawer.notes().to_vec()).for_each(|line| ctx.note(line));
-        painter.drawer = Some(drawer);
-        Ok(painter)
+        })
     }
 
-    fn load(&self, brush: &Brush) -> Result<TextToImage, Error> {
+    fn load(&self, brush: &Brush, options: Options) -> Result<TextToImage, Error> {
         let model = self.stored.as_ref().unwrap_or(&brush.model);
-        let drawer = TextToImage::open(model, self.options).map_err(|error| failed(error, ""))?;
+        let drawer = TextToImage::open(model, options).map_err(|error| failed(error, ""))?;
         match self.adapter()? {
             Some(adapter) => drawer.with_adapter(adapter).map_err(|error| failed(error, "images.ip_adapter")),
             None => Ok(drawer),
@@ -97,59 +96,51 @@ impl<'a> Painter<'a> {
 
     /// What was decided.
     pub(super) fn decided(&self) -> Decided {
-        let Options { session, residency, limit, .. } = &self.options;
-        let predicted = if self.plan.brush.is_some() { *limit } else { 0 };
-        Decided {
-            size: self.size(),
-            device: session.device,
-            residency: *residency,
-            storage: self.storage,
-            predicted,
-        }
+        let options = self.placed.as_ref().map_or_else(Options::default, Placed::options);
+        let Options { session, residency, .. } = options;
+        let predicted = self.placed.as_ref().map_or(0, Placed::predicted);
+        Decided { size: self.size(), device: session.device, residency, storage: self.storage(), predicted }
     }
 
     /// The size it draws at.
     pub(super) fn size(&self) -> Size {
-        self.plan.sizes[self.rung]
+        self.placed.as_ref().map_or(self.plan.sizes[0], Placed::size)
     }
 
     /// How weights are kept, if not as they are.
     pub(super) fn storage(&self) -> Option<Storage> {
-        self.storage
+        self.placed.as_ref()?.storage
     }
 
     /// Packs the weights, if they are kept smaller and are not yet.
     fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
-        let Some(brush) =
-            self.plan.brush.as_ref().filter(|_| self.storage.is_some() && self.stored.is_none())
-        else {
+        let (Some(brush), Some(placed)) = (&self.plan.brush, &self.placed) else { return Ok(()) };
+        if placed.storage.is_none() || self.stored.is_some() {
             return Ok(());
-        };
-        self.stored = Some(placed::pack(&brush.model, self.storage, ctx)?);
-        self.drawer = Some(self.load(brush)?);
+        }
+        self.stored = Some(placed::pack(&brush.model, placed.storage, ctx)?);
+        self.drawer = Some(self.load(brush, placed.options())?);
         Ok(())
     }
 
-    /// After memory ran out: first keeps one part loaded at a time, then one piece of a
-    /// part, then goes a size down.
+    /// After memory ran out: goes on in a way that takes less.
     pub(super) fn step_down(&mut self, error: Error, ctx: &mut Context<'_>) -> Result<(), Error> {
-        let Some(brush) = &self.plan.brush else { return Err(error) };
-        // Everything loaded is given back before anything is loaded again.
-        self.drawer = None;
-        let step = if self.options.residency == Residency::Resident {
-            self.options.residency = Residency::Model;
-            format!("{} with one part loaded at a time", self.size())
-        } else if self.options.residency != Residency::Sequential {
-            self.options.residency = Residency::Sequential;
-            format!("{} with each part in pieces", self.size())
-        } else if self.rung + 1 < self.plan.sizes.len() {
-            self.rung += 1;
-            format!("{}", self.size())
-        } else {
+        let (Some(brush), Some(mut placed)) = (&self.plan.brush, self.placed.take()) else {
             return Err(error);
         };
-        ctx.warn(format!("{error}; going on at {step}"));
-        self.drawer = Some(self.load(brush)?);
+        // Everything loaded is given back before anything is loaded again; latents that are drawn already
+        // are not drawn again.
+        let undecoded = self.drawer.take().and_then(|mut drawer| drawer.take_undecoded());
+        let (processor, before) = (DeviceChoice::Only(Device::Cpu), placed.storage);
+        let model = self.stored.as_ref().unwrap_or(&brush.model);
+        placed.step_down(error, model, ctx, || self.place(brush, processor))?;
+        // On another device weights may be kept in another way.
+        if before != placed.storage {
+            self.stored = None;
+        }
+        let mut drawer = self.load(brush, placed.options())?;
+        drawer.go_on_with(undecoded);
+        (self.drawer, self.placed) = (Some(drawer), Some(placed));
         Ok(())
     }
 
@@ -177,6 +168,9 @@ impl<'a> Painter<'a> {
                     ..Request::new(scene.prompt.clone(), size)
                 };
                 let picture = best(drawer, request, self.plan.settings.candidates, scene, item, ctx)?;
+                if let (Some(brush), Some(placed)) = (&self.plan.brush, &mut self.placed) {
+                    placed.worked(&brush.model, brush.digest, ctx);
+                }
                 // Only a second model that goes on with them needs the latents.
                 (picture.image, self.plan.hands_over.map(|_| picture.latents))
             }

@@ -1,29 +1,43 @@
-//! Where a model draws, at which of several sizes, and how it is held in memory.
+//! Where a model draws, at which of several sizes, and how it is held in memory; and what is given up when
+//! that does not do.
 
 use std::ops::ControlFlow;
 
 use super::{
-    super::{Context, Error, Kind},
+    super::{Context, Error, Kind, learned::Learned},
     plan::failed,
 };
 use crate::{
     diffusion::{self, Footprints, Options},
-    engine::{self, Candidate, Clean, Wishes},
+    digest::Digest,
+    engine::{self, Bytes, Candidate, Clean, Device, DeviceChoice, Rung, Wishes},
     graph::Storage,
-    models::Model,
+    models::{Model, PartKind},
     pipeline::{Budget, Memory, WeightStorage},
     story::Size,
 };
 
 /// What was decided, and why in words.
 pub(in crate::stages) struct Placed {
-    pub(in crate::stages) options: Options,
-    /// The size, by its position among those that were offered.
-    pub(in crate::stages) rung: usize,
+    session: engine::Options,
+    /// Where the other half of guidance runs, at the same time.
+    beside: Option<engine::Options>,
+    sizes: Vec<Size>,
     /// How weights are kept, if not as they are.
     pub(in crate::stages) storage: Option<Storage>,
-    pub(in crate::stages) why_device: Option<String>,
-    pub(in crate::stages) lines: Vec<String>,
+    /// Each size with each number of rows, weights kept so.
+    candidates: Vec<Candidate>,
+    rung: Rung,
+    /// Bytes that may be used.
+    allowed: u64,
+    /// Whether memory ran out on the way here.
+    stepped: bool,
+    /// Keeps what is drawn here within what was asked for.
+    _limit: Option<engine::Limit>,
+    why_device: Option<String>,
+    lines: Vec<String>,
+    /// Why it may be slow or end early, and what to do about it.
+    warning: Option<String>,
 }
 
 /// The ways in which weights may be kept, the most wished for first.
@@ -39,6 +53,7 @@ pub(in crate::stages) fn storages(memory: &Memory) -> Vec<Option<Storage>> {
 /// are 2 under guidance.
 pub(in crate::stages) fn place<'a>(
     memory: &Memory,
+    device: DeviceChoice,
     sizes: &[Size],
     storages: &[Option<Storage>],
     rows: u64,
@@ -46,9 +61,11 @@ pub(in crate::stages) fn place<'a>(
 ) -> Result<Placed, Error> {
     let machine = engine::probe();
     let unusable = |error| failed(diffusion::Error::Engine(error), "");
-    let (device, why_device) = machine.choose(memory.device).map_err(unusable)?;
+    // The two devices of guidance are those that were asked for: the processor, as the last resort, works alone.
+    let both = memory.beside.filter(|_| rows == 2 && device == memory.device);
+    let (device, why_device) = machine.choose(device).map_err(unusable)?;
     let mut session = engine::Options::on(device.device).with(memory.policy);
-    let second = match memory.beside.filter(|_| rows == 2) {
+    let second = match both {
         Some(second) => Some(machine.choose(second).map_err(unusable)?.0),
         None => None,
     };
@@ -95,21 +112,168 @@ pub(in crate::stages) fn place<'a>(
         let placement = placement.map_err(|error| Error::new(Kind::OutOfMemory, "", error))?;
         session.policy.cuda.limit = Some(placement.budget);
         let taken = &candidates[placement.candidate];
+        let stored = taken.stored;
+        let rung = Rung {
+            size: rung.unwrap_or(0),
+            rows: taken.rows as usize,
+            residency: placement.residency,
+            limit: placement.predicted,
+        };
         return Ok(Placed {
-            options: Options {
-                session,
-                residency: placement.residency,
-                limit: placement.predicted,
-                rows: taken.rows as usize,
-                beside: second.map(|second| engine::Options { device: second.device, ..session }),
-            },
-            rung: rung.unwrap_or(0),
-            storage: storages.iter().copied().find(|way| way.map(Storage::name) == taken.stored).flatten(),
+            session,
+            beside: second.map(|second| engine::Options { device: second.device, ..session }),
+            sizes: sizes.to_vec(),
+            rung,
+            storage: storages.iter().copied().find(|way| way.map(Storage::name) == stored).flatten(),
+            allowed: placement.budget,
+            stepped: false,
+            _limit: budget.map(|_| engine::Limit::of(placement.budget)),
             why_device,
+            warning: engine::tight(device, placement.predicted),
             lines: placement.lines,
+            candidates: candidates.into_iter().filter(|candidate| candidate.stored == stored).collect(),
         });
     }
     unreachable!("there is at least one way to keep weights")
+}
+
+impl Placed {
+    /// How a model is opened for it.
+    pub(in crate::stages) fn options(&self) -> Options {
+        Options {
+            session: self.session,
+            residency: self.rung.residency,
+            limit: self.rung.limit,
+            rows: self.rung.rows,
+            beside: self.beside,
+        }
+    }
+
+    /// The size drawn.
+    pub(in crate::stages) fn size(&self) -> Size {
+        self.sizes[self.rung.size]
+    }
+
+    /// The most bytes it is expected to take.
+    pub(in crate::stages) fn predicted(&self) -> u64 {
+        let size = self.size();
+        let is_taken = |candidate: &&Candidate| {
+            (candidate.width, candidate.height) == (size.width, size.height)
+                && candidate.rows == self.rung.rows as u64
+        };
+        match self.rung.residency {
+            engine::Residency::Sequential => self.rung.limit,
+            residency => self.candidates.iter().find(is_taken).map_or(0, |c| c.held(residency)),
+        }
+    }
+
+    /// Begins where an earlier run of this model on this device ended up, in as much memory.
+    pub(in crate::stages) fn recall(&mut self, model: Digest, memory: &Memory, ctx: &Context<'_>) {
+        let wished = self.sizes[0];
+        let Some(learned) = Learned::recall(ctx.store, model, self.session.device, wished, self.allowed)
+        else {
+            return;
+        };
+        let Some(size) = self.sizes.iter().position(|size| *size == learned.size) else { return };
+        let rung = Rung {
+            size,
+            rows: learned.rows.min(self.rung.rows),
+            residency: learned.residency,
+            limit: learned.limit.min(self.rung.limit),
+        };
+        let lower = (rung.size, rung.residency) >= (self.rung.size, self.rung.residency);
+        let wished = memory.offload.is_none_or(|wished| wished == rung.residency);
+        if lower && wished && rung != self.rung {
+            self.rung = rung;
+            self.lines.push(learned.line());
+        }
+    }
+
+    /// Says what was decided.
+    pub(in crate::stages) fn tell(&self, ctx: &mut Context<'_>) {
+        self.why_device.iter().chain(&self.lines).for_each(|line| ctx.note(line));
+        if let Some(warning) = &self.warning {
+            ctx.warn(warning);
+        }
+    }
+
+    /// After memory ran out with `error`: one step down, and from the last one to the processor, which `again`
+    /// places on.
+    pub(in crate::stages) fn step_down(
+        &mut self,
+        error: Error,
+        model: &Model,
+        ctx: &mut Context<'_>,
+        again: impl FnOnce() -> Result<Self, Error>,
+    ) -> Result<(), Error> {
+        let denoiser = model.find(PartKind::Denoiser).map(|part| part.file.clone());
+        let out = ran_out(&error);
+        let rows_matter = out.is_none_or(|(path, loading)| !loading && Some(path) == denoiser.as_deref());
+        let said = error.briefly();
+        let least: Vec<u64> = self.sizes.iter().map(|size| self.least(*size)).collect();
+        let before = self.rung;
+        match before.below(rows_matter, &least) {
+            Some(next) => {
+                let step = before.step_to(&next);
+                self.rung = next;
+                ctx.fall_back(format!("{said}; going on at {}, {step}", self.size()));
+            }
+            None if self.session.device != Device::Cpu => {
+                *self = again()?;
+                ctx.fall_back(format!("{said}; going on on the processor, at {}", self.size()));
+            }
+            None => return Err(error),
+        }
+        self.stepped = true;
+        Ok(())
+    }
+
+    /// A picture was drawn: what it took to get here is worth knowing next time.
+    pub(in crate::stages) fn worked(&mut self, model: &Model, digest: Digest, ctx: &Context<'_>) {
+        if !std::mem::replace(&mut self.stepped, false) {
+            return;
+        }
+        let Rung { rows, residency, limit, .. } = self.rung;
+        let learned = Learned {
+            name: model.name.clone(),
+            model: digest,
+            device: self.session.device.to_string(),
+            wished: self.sizes[0],
+            size: self.size(),
+            rows,
+            residency,
+            limit,
+            allowed: self.allowed,
+        };
+        learned.keep(ctx.store);
+    }
+
+    /// The fewest bytes that `size` can be drawn in.
+    fn least(&self, size: Size) -> u64 {
+        let of_size = |c: &&Candidate| (c.width, c.height) == (size.width, size.height);
+        let held = |c: &Candidate| c.held(engine::Residency::Sequential);
+        self.candidates.iter().filter(of_size).map(held).min().unwrap_or(0)
+    }
+}
+
+/// In which file memory ran out, and whether it was being loaded.
+fn ran_out(error: &Error) -> Option<(&std::path::Path, bool)> {
+    match error.engine()? {
+        engine::Error::OutOfMemory { path, loading, .. } => Some((path, *loading)),
+        _ => None,
+    }
+}
+
+impl Learned {
+    /// What was learned, in a line.
+    fn line(&self) -> String {
+        format!(
+            "memory: begins at {}, {}, in {}, where an earlier run ended up; `shortform cache forget` forgets it",
+            self.size,
+            self.residency,
+            Bytes(self.limit)
+        )
+    }
 }
 
 /// The model with its weights kept as `storage`, which is told while it is made.

@@ -103,7 +103,7 @@ impl Looking {
 pub(super) struct Brush {
     pub(super) model: Model,
     pub(super) geometry: Geometry,
-    digest: Digest,
+    pub(super) digest: Digest,
 }
 
 impl<'a> Plan<'a> {

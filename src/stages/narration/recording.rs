@@ -45,8 +45,24 @@ pub(super) struct Recording {
     pub(super) sound: Option<Digest>,
 }
 
-/// Speaks a beat.
+/// Speaks a beat; where memory runs out, once more with no other voice loaded.
 pub(super) fn record(
+    cue: &Cue<'_>,
+    rate: f32,
+    voices: &mut Voices<'_>,
+    ctx: &mut Context<'_>,
+) -> Result<Recording, Error> {
+    match record_now(cue, rate, voices, ctx) {
+        Err(error) if error.kind == Kind::OutOfMemory => {
+            voices.open.clear();
+            ctx.fall_back(format!("{error}; once more with no other voice loaded"));
+            record_now(cue, rate, voices, ctx)
+        }
+        done => done,
+    }
+}
+
+fn record_now(
     cue: &Cue<'_>,
     rate: f32,
     voices: &mut Voices<'_>,
@@ -192,6 +208,7 @@ pub(super) fn failed(error: speech::Error, place: String) -> Error {
         | E::Saying { .. }
         | E::Lexicon { .. } => Kind::Invalid,
         E::Synthesis { .. } => Kind::Failed,
+        E::OutOfMemory { .. } => Kind::OutOfMemory,
         E::Service(error) => return asked(error.clone(), place),
     };
     // A missing library is missing everywhere.

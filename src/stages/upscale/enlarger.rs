@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    engine,
+    engine::{self, Bytes},
     pipeline::{Budget, Memory},
     story::{Size, Still},
     upscale::{self, Upscaler},
@@ -22,6 +22,8 @@ pub(super) struct Enlarger<'a> {
     memory: &'a Memory,
     /// The model, before it is needed and after it was given up none.
     loaded: Option<Loaded>,
+    /// The bytes it may use after memory ran out, which is less than there were before.
+    tightened: Option<u64>,
     /// Whether Lanczos stands in for the model from here on.
     given_up: bool,
     /// The size of the picture that was last told about.
@@ -31,6 +33,8 @@ pub(super) struct Enlarger<'a> {
 /// A loaded model.
 struct Loaded {
     upscaler: Upscaler,
+    /// Keeps it within what was asked for.
+    _limit: Option<engine::Limit>,
     /// Bytes it may use.
     budget: u64,
     /// Bytes it was last expected to take.
@@ -39,7 +43,7 @@ struct Loaded {
 
 impl<'a> Enlarger<'a> {
     pub(super) fn new(choice: &'a Choice<'a>, memory: &'a Memory) -> Self {
-        Self { choice, memory, loaded: None, given_up: false, told: None }
+        Self { choice, memory, loaded: None, tightened: None, given_up: false, told: None }
     }
 
     /// The way it takes for a picture of this size: the best one, unless it was given up.
@@ -89,30 +93,42 @@ impl<'a> Enlarger<'a> {
             Budget::Auto => None,
             Budget::Bytes(bytes) => Some(bytes),
         };
-        Ok((device.device, engine::allowance(device, budget)))
+        let allowed = engine::allowance(device, budget);
+        Ok((device.device, self.tightened.map_or(allowed, |less| less.min(allowed))))
     }
 
     /// After memory ran out, or the model answered no numbers: goes on in tiles of half the memory, then
     /// with Lanczos if that may stand in.
-    pub(super) fn step_down(&mut self, error: Error, ctx: &mut Context<'_>) -> Result<(), Error> {
-        let (Some(model), Some(loaded)) = (&self.choice.model, self.loaded.take()) else {
+    pub(super) fn step_down(
+        &mut self,
+        error: Error,
+        drawn: Size,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        // Everything loaded is given back before anything is loaded again.
+        let held = self.loaded.take().map(|loaded| loaded.predicted);
+        let ran_out = matches!(cause(&error), Some(upscale::Error::Engine(_)));
+        let Some(model) = self.choice.model.as_ref().filter(|_| ran_out) else {
             return self.give_up(error, ctx);
         };
-        let budget = loaded.predicted / 2;
-        let (device, predicted) = (loaded.upscaler.device(), loaded.predicted);
-        // Everything loaded is given back before anything is loaded again.
-        drop(loaded);
-        let ran_out = matches!(cause(&error), Some(upscale::Error::Engine(_)));
-        if !ran_out || model.network.plan(Size::new(1, 1), budget).is_err() {
-            return self.give_up(error, ctx);
-        }
-        let upscaler =
-            match Upscaler::open(&model.files, &engine::Options::on(device).with(self.memory.policy)) {
-                Ok(upscaler) => upscaler,
-                Err(_) => return self.give_up(error, ctx),
-            };
-        ctx.warn(format!("{error}; going on in smaller tiles"));
-        self.loaded = Some(Loaded { upscaler, budget, predicted });
+        let before = match held {
+            Some(held) => held,
+            None => {
+                let allowed = self.device()?.1;
+                model.network.plan(drawn, allowed).map_or(allowed, |plan| plan.predicted)
+            }
+        };
+        let budget = match model.network.plan(drawn, before / 2) {
+            Ok(_) => before / 2,
+            Err(upscale::Error::TooSmall { needed, .. }) if needed < before => needed,
+            Err(_) => return self.give_up(error, ctx),
+        };
+        ctx.fall_back(format!(
+            "{}; going on in smaller tiles, in {} at most",
+            error.briefly(),
+            Bytes(budget)
+        ));
+        self.tightened = Some(budget);
         Ok(())
     }
 
@@ -120,7 +136,7 @@ impl<'a> Enlarger<'a> {
         if !self.choice.may_stand_in || !may_go_on(&error) {
             return Err(error);
         }
-        ctx.warn(format!("{error}; lanczos stands in"));
+        ctx.fall_back(format!("{}; lanczos stands in", error.briefly()));
         (self.loaded, self.given_up) = (None, true);
         Ok(())
     }
@@ -163,9 +179,11 @@ impl<'a> Enlarger<'a> {
                 let (device, budget) = self.device()?;
                 // Asked before it is loaded: what does not fit is not tried.
                 let predicted = model.network.plan(size, budget).map_err(failed)?.predicted;
-                let opened =
-                    Upscaler::open(&model.files, &engine::Options::on(device).with(self.memory.policy));
-                Loaded { upscaler: opened.map_err(failed)?, budget, predicted }
+                let asked = self.memory.budget != Budget::Auto || self.tightened.is_some();
+                let limit = asked.then(|| engine::Limit::of(budget));
+                let options = engine::Options::on(device).with(self.memory.policy);
+                let opened = Upscaler::open(&model.files, &options);
+                Loaded { upscaler: opened.map_err(failed)?, _limit: limit, budget, predicted }
             }
         };
         let plan = loaded.upscaler.network().plan(size, loaded.budget).map_err(failed)?;

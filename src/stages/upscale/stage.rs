@@ -86,7 +86,7 @@ fn make(
             Ok::<_, Error>((image, vec![image]))
         });
         match made {
-            Err(error) if may_go_on(&error) => enlarger.step_down(error, ctx)?,
+            Err(error) if may_go_on(&error) => enlarger.step_down(error, picture.size, ctx)?,
             done => return done.map(|(image, origin)| (way, image, origin)),
         }
     }

@@ -1,0 +1,174 @@
+//! What models took: memory at the points of their lives, kept until somebody asks.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bytes, Device, allocator, device, memory};
+
+/// A moment in the life of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// Nothing of it is loaded yet.
+    BeforeLoad,
+    /// It is loaded.
+    AfterLoad,
+    /// It is about to run.
+    BeforeRun,
+    /// It has run.
+    AfterRun,
+    /// It was given back.
+    AfterRelease,
+    /// It could not be loaded, or failed while it ran.
+    OnError,
+}
+
+impl Point {
+    /// All, in the order of a life.
+    pub const ALL: [Self; 6] = [
+        Self::BeforeLoad,
+        Self::AfterLoad,
+        Self::BeforeRun,
+        Self::AfterRun,
+        Self::AfterRelease,
+        Self::OnError,
+    ];
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::BeforeLoad => "before load",
+            Self::AfterLoad => "after load",
+            Self::BeforeRun => "before run",
+            Self::AfterRun => "after run",
+            Self::AfterRelease => "after release",
+            Self::OnError => "on error",
+        })
+    }
+}
+
+/// Memory at a point, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Of this process, resident.
+    pub resident: u64,
+    /// The most that was resident until then, where the system tells.
+    pub peak: Option<u64>,
+    /// Of that, what ONNX Runtime holds for tensors and copied weights.
+    pub tensors: u64,
+    /// What all programs hold of the device's own memory, where its driver tells.
+    pub device: Option<u64>,
+}
+
+/// What a model took, over all its runs since it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Which: `text_encoder`, `unet`, the name of a voice.
+    pub part: String,
+    /// Where it ran.
+    pub on: String,
+    /// How often it ran.
+    pub runs: u64,
+    /// At each point the largest reading.
+    pub points: BTreeMap<Point, Reading>,
+}
+
+impl Measured {
+    /// The same model's, of another time: at each point the larger reading.
+    pub fn join(&mut self, other: &Self) {
+        self.runs += other.runs;
+        for (point, reading) in &other.points {
+            self.note(*point, *reading);
+        }
+    }
+
+    fn note(&mut self, point: Point, reading: Reading) {
+        let known = self.points.entry(point).or_insert(reading);
+        if reading.resident > known.resident {
+            *known = reading;
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}, {} runs:", self.part, self.on, self.runs)?;
+        for (at, (point, reading)) in self.points.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma} {} {point}", Bytes(reading.resident))?;
+            if let Some(device) = reading.device {
+                write!(f, " ({} of the device)", Bytes(device))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+static MEASURED: Mutex<Vec<Measured>> = Mutex::new(Vec::new());
+
+/// What models took since this was last asked, the first loaded first.
+pub fn take_measured() -> Vec<Measured> {
+    std::mem::take(&mut *MEASURED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Measures at a point in the life of the model at `path`.
+pub(super) fn measure(path: &Path, on: Device, point: Point) {
+    let memory::Process { resident, peak } = memory::process();
+    let tensors = allocator::tensors().held;
+    let reading = Reading { resident, peak, tensors, device: device::used(on) };
+    let (part, on) = (part(path), on.to_string());
+    let mut measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = measured.iter().position(|known| known.part == part && known.on == on).unwrap_or_else(|| {
+        measured.push(Measured { part, on, runs: 0, points: BTreeMap::new() });
+        measured.len() - 1
+    });
+    measured[at].runs += u64::from(point == Point::AfterRun);
+    measured[at].note(point, reading);
+}
+
+/// Measures once it is dropped: as the last field of what holds a model, after the model.
+#[derive(Debug)]
+pub(super) struct Released(pub(super) std::path::PathBuf, pub(super) Device);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        measure(&self.0, self.1, Point::AfterRelease);
+    }
+}
+
+/// `unet` of `pocket/unet/model.onnx`, else the file's own name.
+fn part(path: &Path) -> String {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    folder.filter(|_| stem == "model").unwrap_or(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_called_by_their_folder_or_file() {
+        assert_eq!(part(Path::new("pocket/unet/model.onnx")), "unet");
+        assert_eq!(part(Path::new("voices/en_GB-alan.onnx")), "en_GB-alan");
+        assert_eq!(part(Path::new("model.onnx")), "model");
+    }
+
+    #[test]
+    fn the_largest_reading_of_a_point_is_kept() {
+        let reading = |resident| Reading { resident, peak: None, tensors: 0, device: None };
+        let mut one = Measured { part: "unet".into(), on: "cpu".into(), runs: 2, points: BTreeMap::new() };
+        [5 << 20, 9 << 20, 7 << 20].into_iter().for_each(|bytes| one.note(Point::AfterRun, reading(bytes)));
+        let mut two = Measured { runs: 1, ..one.clone() };
+        two.note(Point::OnError, reading(1 << 20));
+        one.join(&two);
+        assert_eq!(one.to_string(), "unet on cpu, 3 runs: 9.0 MiB after run, 1.0 MiB on error");
+    }
+}
