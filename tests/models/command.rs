@@ -94,7 +94,7 @@ fn each_failure_has_its_exit_code() {
     assert!(run("pull them/it --retries 0 --timeout 1", "http://127.0.0.1:9", 5).contains("cannot fetch"));
     assert!(run("add nowhere", &hub.endpoint, 1).contains("nowhere"));
     assert!(run("verify nowhere", &hub.endpoint, 4).contains("no model"));
-    run("optimize it", &hub.endpoint, 2);
+    run("polish it", &hub.endpoint, 2);
     let hostile = Hub::new(Content::default().large("unet/model.onnx", onnx::denoiser("../../x")));
     assert!(run("pull them/it", &hostile.endpoint, 3).contains("do not trust"));
     onnx::write_model(&folder.path().join("bad"), "/etc/passwd", 0.5);
