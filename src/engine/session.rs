@@ -118,19 +118,26 @@ impl Session {
     /// Loads the ONNX file in `onnx`, whose large weights lie in files in `folder`. `path` is the model it was
     /// made from, for messages.
     pub fn from_memory(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
-        let device = options.device;
-        measure(path, device, Point::BeforeLoad);
-        let session = build_from_memory(onnx, folder, options, Weights::Arranged)
-            .map_err(|e| failed(e, path, device, Failed::Open))?;
-        Ok(Self::of(session, path, options))
+        Self::from_graph(onnx, path, folder, options, Weights::Arranged)
     }
 
     /// The same for a graph that unpacks its weights just before it reads them: they are read where they lie, and
     /// what is unpacked is given back at once.
     pub fn from_packed(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
         super::heap::give_back_at_once();
+        Self::from_graph(onnx, path, folder, options, Weights::Packed)
+    }
+
+    fn from_graph(
+        onnx: &[u8],
+        path: &Path,
+        folder: &Path,
+        options: &Options,
+        weights: Weights,
+    ) -> Result<Self, Error> {
         let device = options.device;
-        let session = build_from_memory(onnx, folder, options, Weights::Packed)
+        measure(path, device, Point::BeforeLoad);
+        let session = build_from_memory(onnx, folder, options, weights)
             .map_err(|e| failed(e, path, device, Failed::Open))?;
         Ok(Self::of(session, path, options))
     }
@@ -272,7 +279,7 @@ fn builder(
     let providers = policy::providers(options, cached.as_deref()).map_err(unusable)?;
     let builder = SessionBuilder::new(library.environment())?.with_intra_threads(options.threads.get())?;
     let mut builder = policy::processor(builder, weights)?;
-    if options.device == Device::Cpu && (weights == Weights::WhereTheyLie || allocator::counts()) {
+    if options.device == Device::Cpu && (weights != Weights::Arranged || allocator::counts()) {
         builder = builder.with_env_allocators()?;
     }
     // The first provider that can run a node does: the processor's comes last.

@@ -102,6 +102,7 @@ impl Document {
             self.graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.bytes())).collect();
         let nodes = &self.graph.node;
         let bytes = |name: &str| shapes.get(name).map_or(0, Known::bytes);
+        let widens: Vec<bool> = nodes.iter().map(|node| is_loaded(node, &weights)).collect();
         let mut last_read: HashMap<&str, usize> = HashMap::new();
         for (at, node) in nodes.iter().enumerate() {
             last_read.extend(reads(node).into_iter().map(|name| (name, at)));
@@ -116,7 +117,7 @@ impl Document {
             buffers.push((None, bytes(&input.name), last));
         }
         for (at, node) in nodes.iter().enumerate() {
-            if is_loaded(node, &weights) {
+            if widens[at] {
                 continue;
             }
             for (place, output) in node.output.iter().enumerate() {
@@ -180,14 +181,13 @@ impl Document {
             unpacked.push(self.unpacks(at, &weights, shapes, &last_read));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
-            let made = if is_loaded(proto, &weights) { bytes(&proto.output[0]) } else { 0 };
+            let made = if widens[at] { bytes(&proto.output[0]) } else { 0 };
             loaded.push(stored + made);
         }
         held += held_from[count];
         before.push(held.max(0) as u64);
         let unpacks = |at: usize| unpacked[at].is_some();
-        let loads =
-            nodes.iter().enumerate().map(|(at, node)| is_loaded(node, &weights) || unpacks(at)).collect();
+        let loads = widens.iter().enumerate().map(|(at, &widens)| widens || unpacks(at)).collect();
         Liveness { during, before, lasts, weights: loaded, loads, unpacked }
     }
 
