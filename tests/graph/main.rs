@@ -106,6 +106,25 @@ fn off(ours: &[(String, Tensor)], theirs: &[(String, Tensor)]) -> f32 {
     worst
 }
 
+/// A network, and what it answers as it was exported.
+struct Case {
+    plain: Session,
+    /// As the processor computes it.
+    document: Document,
+    tolerance: f32,
+    /// In 32 bits.
+    given: Vec<(String, Tensor)>,
+    answers: Vec<(String, Tensor)>,
+}
+
+fn case(part: &Path) -> Case {
+    let mut plain = Session::open(part, &Options::default()).unwrap();
+    let given = inputs(part, plain.inputs(), (8, 16));
+    let answers = run(&mut plain, &given);
+    let (document, tolerance) = read(part);
+    Case { plain, document, tolerance, given: as_f32(given), answers }
+}
+
 /// The tolerance for a part, and its document as the processor computes it.
 fn read(part: &Path) -> (Document, f32) {
     let mut document = Document::read(part).unwrap();
@@ -170,11 +189,7 @@ fn a_network_in_bfloat16_throughout_answers_as_the_same_in_32_bits_nearly() {
 fn fused_attention_answers_the_same() {
     let mut fused = BTreeSet::new();
     for part in parts() {
-        let mut plain = Session::open(&part, &Options::default()).unwrap();
-        let given = inputs(&part, plain.inputs(), (8, 16));
-        let answers = run(&mut plain, &given);
-        let (mut document, tolerance) = read(&part);
-        let given = as_f32(given);
+        let Case { mut document, tolerance, given, answers, .. } = case(&part);
         let shapes = document.shapes(&bound(&given)).unwrap();
         let attentions = document.fuse_attention(&shapes);
         assert_eq!(attentions, document.fused_attentions());
@@ -196,11 +211,7 @@ fn fused_attention_answers_the_same() {
 fn sliced_attention_answers_the_same_and_holds_less() {
     let mut some = BTreeSet::new();
     for part in parts() {
-        let mut plain = Session::open(&part, &Options::default()).unwrap();
-        let given = inputs(&part, plain.inputs(), (8, 16));
-        let answers = run(&mut plain, &given);
-        let (mut document, tolerance) = read(&part);
-        let given = as_f32(given);
+        let Case { mut plain, mut document, tolerance, given, answers } = case(&part);
         let sliced = document.slice_attention(&document.shapes(&bound(&given)).unwrap(), 1 << 12);
         if sliced == 0 {
             continue;
@@ -240,11 +251,7 @@ fn sliced_attention_answers_the_same_and_holds_less() {
 #[test]
 fn a_network_in_pieces_answers_the_same() {
     for part in parts() {
-        let mut plain = Session::open(&part, &Options::default()).unwrap();
-        let given = inputs(&part, plain.inputs(), (8, 16));
-        let answers = run(&mut plain, &given);
-        let (mut document, tolerance) = read(&part);
-        let given = as_f32(given);
+        let Case { mut document, tolerance, given, answers, .. } = case(&part);
         document.fuse_attention(&document.shapes(&bound(&given)).unwrap());
         let (fixed, shapes) = document.bind(&bound(&given)).unwrap();
         let liveness = fixed.liveness(&shapes);
