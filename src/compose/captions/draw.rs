@@ -2,8 +2,7 @@
 
 use tiny_skia::{
     Color as Paint4, FillRule, FilterQuality, GradientStop, LineJoin, LinearGradient, Paint, Path,
-    PathBuilder, Pixmap, PixmapPaint, Point, PremultipliedColorU8, Rect as Bounds, SpreadMode, Stroke,
-    Transform,
+    PathBuilder, Pixmap, PixmapPaint, Point, Rect as Bounds, SpreadMode, Stroke, Transform,
 };
 
 use super::{
@@ -66,7 +65,7 @@ pub(super) fn draw(
     swell: f32,
     frame: Size,
 ) -> Option<Overlay> {
-    let mut canvas = Canvas::new(block, look, plates, swell, frame)?;
+    let canvas = Canvas::new(block, look, plates, swell, frame)?;
     let outlines: Vec<(f32, Path)> = block
         .glyphs
         .iter()
@@ -100,15 +99,14 @@ pub(super) fn draw(
     }
     if let Some((fall, blur, darkness)) = look.shadow {
         let em = block.size * swell;
-        canvas.shadow(&letters, fall * em, blur * em, darkness);
+        shadow(&mut letters, fall * em, blur * em, darkness);
     }
-    canvas.pixels.draw_pixmap(0, 0, letters.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
-    Some(Overlay::new(&canvas.pixels, canvas.left, canvas.top))
+    Some(Overlay::new(&letters, canvas.left, canvas.top))
 }
 
-/// Pixels for a part of the frame, its corners on even ones.
+/// A part of the frame, its corners on even pixels.
 struct Canvas {
-    pixels: Pixmap,
+    size: (u32, u32),
     left: u32,
     top: u32,
     transform: Transform,
@@ -128,15 +126,15 @@ impl Canvas {
         };
         let (left, top) = (low(edges[0], cx), low(edges[1], cy));
         let (right, bottom) = (high(edges[2], cx, frame.width), high(edges[3], cy, frame.height));
-        let pixels = Pixmap::new(right.checked_sub(left)?, bottom.checked_sub(top)?)?;
+        let size = (right.checked_sub(left)?, bottom.checked_sub(top)?);
         let transform = Transform::from_translate(-cx, -cy)
             .post_scale(swell, swell)
             .post_translate(cx - left as f32, cy - top as f32);
-        Some(Self { pixels, left, top, transform })
+        Some(Self { size, left, top, transform })
     }
 
     fn blank(&self) -> Option<Pixmap> {
-        Pixmap::new(self.pixels.width(), self.pixels.height())
+        Pixmap::new(self.size.0, self.size.1)
     }
 
     fn fill(&self, pixels: &mut Pixmap, path: &Path, color: Color) {
@@ -185,28 +183,30 @@ impl Canvas {
         let paint = PixmapPaint { quality: FilterQuality::Bilinear, ..PixmapPaint::default() };
         pixels.draw_pixmap(0, 0, picture.as_ref(), &paint, self.transform.pre_translate(x, y), None);
     }
+}
 
-    /// Draws the blurred opacity of `letters` in black, `fall` pixels lower.
-    fn shadow(&mut self, letters: &Pixmap, fall: f32, blur: f32, darkness: f32) {
-        let (width, height) = (letters.width() as usize, letters.height() as usize);
-        let fall = fall.round() as usize;
-        let mut opacity = vec![0u8; width * height];
-        for y in fall..height {
-            let row = &letters.pixels()[(y - fall) * width..][..width];
-            for (to, from) in opacity[y * width..][..width].iter_mut().zip(row) {
-                *to = from.alpha();
-            }
+/// Puts the blurred opacity of `letters` behind them in black, `fall` pixels lower.
+fn shadow(letters: &mut Pixmap, fall: f32, blur: f32, darkness: f32) {
+    let (width, height) = (letters.width() as usize, letters.height() as usize);
+    let fall = fall.round() as usize;
+    let mut opacity = vec![0u8; width * height];
+    for y in fall..height {
+        let row = &letters.pixels()[(y - fall) * width..][..width];
+        for (to, from) in opacity[y * width..][..width].iter_mut().zip(row) {
+            *to = from.alpha();
         }
-        // Three boxes come near a Gaussian and reach three radii far.
-        let radius = (blur / 3.0) as usize;
-        for _ in 0..3 {
-            blur_rows(&mut opacity, width, radius);
-            blur_columns(&mut opacity, width, radius);
-        }
-        for (to, opacity) in self.pixels.pixels_mut().iter_mut().zip(opacity) {
-            let alpha = (f32::from(opacity) * darkness + 0.5) as u8;
-            *to = PremultipliedColorU8::from_rgba(0, 0, 0, alpha).unwrap_or(*to);
-        }
+    }
+    // Three boxes come near a Gaussian and reach three radii far.
+    let radius = ((blur / 3.0) as usize).min(WIDEST);
+    for _ in 0..3 {
+        blur_rows(&mut opacity, width, radius);
+        blur_columns(&mut opacity, width, radius);
+    }
+    for (letter, opacity) in letters.data_mut().chunks_exact_mut(4).zip(opacity) {
+        let dark = (f32::from(opacity) * darkness + 0.5) as i32 as u32;
+        // Of black only the opacity counts, where letters leave any through.
+        let through = dark * u32::from(255 - letter[3]) + 128;
+        letter[3] += ((through + (through >> 8)) >> 8) as u8;
     }
 }
 
@@ -220,39 +220,62 @@ fn skia(color: Color) -> Paint4 {
     Paint4::from_rgba8(color.r, color.g, color.b, color.a)
 }
 
+/// The widest box of a blur, in pixels to each side: the shadow of letters 2,400 pixels high.
+const WIDEST: usize = 127;
+
+/// Divides sums of `window` bytes by it, rounding: a multiplication, exact up to 256 of them.
+#[derive(Clone, Copy)]
+struct Mean {
+    half: u32,
+    /// 2^24 by the window, rounded up: off by less than one in 2^24 of any sum.
+    inverse: u32,
+}
+
+impl Mean {
+    fn of(window: u32) -> Self {
+        Self { half: window / 2, inverse: (1u32 << 24).div_ceil(window) }
+    }
+
+    #[inline(always)]
+    fn round(self, sum: u32) -> u8 {
+        (((sum + self.half) * self.inverse) >> 24) as u8
+    }
+}
+
 /// The mean of `2 * radius + 1` values along each row; outside is transparent.
 fn blur_rows(values: &mut [u8], width: usize, radius: usize) {
-    let window = (2 * radius + 1) as u32;
-    let mut source = vec![0u8; width];
+    let mean = Mean::of((2 * radius + 1) as u32);
+    // The row with what is transparent on both sides of it.
+    let mut source = vec![0u8; width + 2 * radius];
     for row in values.chunks_exact_mut(width) {
-        source.copy_from_slice(row);
-        let mut sum: u32 = source.iter().take(radius).map(|&v| u32::from(v)).sum();
-        for (x, mean) in row.iter_mut().enumerate() {
-            sum += u32::from(source.get(x + radius).copied().unwrap_or(0));
-            *mean = ((sum + window / 2) / window) as u8;
-            sum -= u32::from(x.checked_sub(radius).map_or(0, |first| source[first]));
+        source[radius..][..width].copy_from_slice(row);
+        let mut sum: u32 = source[..2 * radius].iter().map(|&v| u32::from(v)).sum();
+        for ((to, &next), &first) in row.iter_mut().zip(&source[2 * radius..]).zip(&source) {
+            sum += u32::from(next);
+            *to = mean.round(sum);
+            sum -= u32::from(first);
         }
     }
 }
 
 /// The same along columns, all of them side by side.
 fn blur_columns(values: &mut [u8], width: usize, radius: usize) {
-    let (source, height, window) = (values.to_vec(), values.len() / width, (2 * radius + 1) as u32);
+    let (source, height) = (values.to_vec(), values.len() / width);
+    let mean = Mean::of((2 * radius + 1) as u32);
     let mut sums = vec![0u32; width];
+    let row = |y: usize| &source[y * width..][..width];
     let add = |sums: &mut [u32], y: usize| {
-        if let Some(row) = source.get(y * width..(y + 1) * width) {
-            sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum += u32::from(v));
+        if y < height {
+            sums.iter_mut().zip(row(y)).for_each(|(sum, &v)| *sum += u32::from(v));
         }
     };
     (0..radius).for_each(|y| add(&mut sums, y));
     for y in 0..height {
         add(&mut sums, y + radius);
-        for (to, sum) in values[y * width..][..width].iter_mut().zip(&sums) {
-            *to = ((sum + window / 2) / window) as u8;
-        }
+        let to = &mut values[y * width..][..width];
+        to.iter_mut().zip(&sums).for_each(|(to, &sum)| *to = mean.round(sum));
         if let Some(first) = y.checked_sub(radius) {
-            let row = &source[first * width..][..width];
-            sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum -= u32::from(v));
+            sums.iter_mut().zip(row(first)).for_each(|(sum, &v)| *sum -= u32::from(v));
         }
     }
 }
@@ -276,4 +299,17 @@ fn rounded(plate: &Plate) -> Option<Path> {
     path.cubic_to(left, top + k, left + k, top, left + r, top);
     path.close();
     path.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_multiplication_divides() {
+        for window in (1..=2 * WIDEST as u32 + 1).step_by(2) {
+            let mean = Mean::of(window);
+            assert!((0..=255 * window).all(|sum| u32::from(mean.round(sum)) == (sum + window / 2) / window));
+        }
+    }
 }

@@ -32,28 +32,40 @@ impl Overlay {
             v: chroma(),
             opacity: [luma(), chroma()],
         };
-        let round = |value: f32| (value + 0.5) as u8;
+        // Whole rows at a time and a step at a time: loops that the compiler turns into vector code.
+        let mut rgb = [(); 3].map(|()| vec![0.0f32; width]);
+        let mut alpha = vec![0.0f32; width];
+        let mut full = vec![0.0f32; width];
         // Two rows each of U, V and opacity at full width.
         let mut rows = [(); 6].map(|()| vec![0.0f32; width]);
+        let mut halved = vec![0.0f32; width / 2];
+        let mut empty = [true; 2];
         for (y, row) in pixels.data().chunks_exact(4 * width).enumerate() {
             let lower = y % 2;
-            for (x, pixel) in row.chunks_exact(4).enumerate() {
-                let alpha = f32::from(pixel[3]) / 255.0;
-                let rgb = [0, 1, 2].map(|c| f32::from(pixel[c]) / 255.0);
-                let [l, u, v] = yuv::from_rgb(rgb);
+            empty[lower] = row.iter().all(|&byte| byte == 0);
+            if empty[lower] {
+                rows.iter_mut().skip(lower).step_by(2).for_each(|row| row.fill(0.0));
+            } else {
+                unpack(row, &mut rgb, &mut alpha, overlay.opacity[0].row_mut(y));
+                let [upper_u, lower_u, upper_v, lower_v, upper_opacity, lower_opacity] = &mut rows;
+                let [u, v, opacity] = match lower {
+                    0 => [upper_u, upper_v, upper_opacity],
+                    _ => [lower_u, lower_v, lower_opacity],
+                };
+                yuv::row_from_rgb(&rgb, &mut full, u, v);
+                opacity.copy_from_slice(&alpha);
                 // The conversion's constants belong to opaque pixels.
-                overlay.y.row_mut(y)[x] = round(l - 16.0 * (1.0 - alpha));
-                overlay.opacity[0].row_mut(y)[x] = pixel[3];
-                rows[lower][x] = u - 128.0 * (1.0 - alpha);
-                rows[2 + lower][x] = v - 128.0 * (1.0 - alpha);
-                rows[4 + lower][x] = f32::from(pixel[3]);
+                for (value, constant) in [(&mut full, 16.0), (u, 128.0), (v, 128.0)] {
+                    value.iter_mut().zip(&alpha).for_each(|(v, a)| *v -= constant * (1.0 - a / 255.0));
+                }
+                round(&full, overlay.y.row_mut(y));
             }
-            if lower == 1 {
-                let (u, v) = (overlay.u.row_mut(y / 2), overlay.v.row_mut(y / 2));
-                let opacity = overlay.opacity[1].row_mut(y / 2);
-                yuv::halve_chroma(&rows[0], &rows[1], |x, value| u[x] = round(value));
-                yuv::halve_chroma(&rows[2], &rows[3], |x, value| v[x] = round(value));
-                yuv::halve_chroma(&rows[4], &rows[5], |x, value| opacity[x] = round(value));
+            if lower == 1 && empty != [true; 2] {
+                let to = [&mut overlay.u, &mut overlay.v, &mut overlay.opacity[1]];
+                for (plane, pair) in to.into_iter().zip(rows.chunks_exact(2)) {
+                    yuv::halve_chroma(&pair[0], &pair[1], |x, value| halved[x] = value);
+                    round(&halved, plane.row_mut(y / 2));
+                }
             }
         }
         overlay
@@ -86,6 +98,29 @@ impl Overlay {
         over(&mut frame.y, &self.y, luma, (x, y), strength);
         over(&mut frame.u, &self.u, chroma, (x / 2, y / 2), strength);
         over(&mut frame.v, &self.v, chroma, (x / 2, y / 2), strength);
+    }
+}
+
+/// A row of premultiplied RGBA: its colours, 0 ..= 1, and its opacity, 0 ..= 255.
+fn unpack(row: &[u8], [red, green, blue]: &mut [Vec<f32>; 3], alpha: &mut [f32], opacity: &mut [u8]) {
+    let width = row.len() / 4;
+    let (red, green, blue) = (&mut red[..width], &mut green[..width], &mut blue[..width]);
+    let (alpha, opacity) = (&mut alpha[..width], &mut opacity[..width]);
+    for x in 0..width {
+        let pixel = &row[4 * x..4 * x + 4];
+        red[x] = f32::from(pixel[0]) / 255.0;
+        green[x] = f32::from(pixel[1]) / 255.0;
+        blue[x] = f32::from(pixel[2]) / 255.0;
+        alpha[x] = f32::from(pixel[3]);
+        opacity[x] = pixel[3];
+    }
+}
+
+/// The nearest codes to `values` of 0 to 255.
+fn round(values: &[f32], codes: &mut [u8]) {
+    for (code, value) in codes.iter_mut().zip(values) {
+        // Truncating this to whole numbers first keeps the loop free of branches.
+        *code = (value + 0.5) as i32 as u8;
     }
 }
 
