@@ -1,7 +1,8 @@
 """The autoencoder: latents 32 times smaller on each side than the picture, 48 channels deep.
 
 The encoder is linear: the principal components of 32 x 32 patches, by falling weight, so latents are ordered, uncorrelated and never change
-when the decoder learns on. The decoder turns them back, and a small network that sees the neighbours, too, repairs what the components miss.
+when the decoder learns on. The decoder turns them back; a small network that sees the neighbours, too, repairs what the components miss, and
+another one that sees pixels takes away what is left of the patches: their seams, and the weave of components that were cut off.
 """
 
 from __future__ import annotations
@@ -55,6 +56,27 @@ class Repair(nn.Module):
         self.near.bias.copy_(found[:, -1])
 
 
+class Finish(nn.Module):
+    """What to add to decoded pixels, told from those around them at half the resolution; nothing, before it is trained."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 4, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, 12, 3, padding=1),
+        )
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.layers(pixels), 2)
+
+
 class Autoencoder(nn.Module):
     """Pictures in [-1, 1], (batch, 3, height, width), to latents of zero mean and about unit variance, and back."""
 
@@ -63,6 +85,7 @@ class Autoencoder(nn.Module):
         self.patch_in = nn.Conv2d(3, CHANNELS, FACTOR, FACTOR)
         self.patch_out = nn.Conv2d(CHANNELS, 3 * FACTOR * FACTOR, 1)
         self.repair = Repair()
+        self.finish = Finish()
 
     def fit(self, patches: Tensor) -> None:
         """Set encoder and decoder to the principal components of (count, 3 * 32 * 32) patches."""
@@ -84,6 +107,11 @@ class Autoencoder(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """A picture; values can lie slightly outside [-1, 1]."""
+        pixels = self.unfinished(latents)
+        return pixels + self.finish(pixels)
+
+    def unfinished(self, latents: Tensor) -> Tensor:
+        """A picture in which patches can be seen."""
         return F.pixel_shuffle(self.patch_out(latents) + self.repair(latents), FACTOR)
 
 

@@ -29,6 +29,7 @@ step scenes-2 encode.py --model "$W/run" --out "$W/data/latents-2" --count 6000 
 step text train_text.py --out "$W/run" --minutes 14 --bf16
 step prior fit_prior.py --data "$W/data" --out "$W/run" --steps 5000
 step repairs train_repair.py --data "$W/data" --out "$W/run" --minutes 10
+step finish train_finish.py --data "$W/data" --out "$W/run" --minutes 12
 step unet train_denoiser.py --data "$W/data" --out "$W/run" --width "$WIDTH" --minutes "$MINUTES"
 step export export.py --model "$W/run" --out "$model" --fixture ../../tests/fixtures/pocket --cool "$COOL"
 step figures figures.py --model "$model" --data "$W/data" --work "$W/figures" --minutes 9 --sheet "$model/contact_sheet.png"
