@@ -56,7 +56,10 @@ impl Overlay {
                 opacity.copy_from_slice(&alpha);
                 // The conversion's constants belong to opaque pixels.
                 for (value, constant) in [(&mut full, 16.0), (u, 128.0), (v, 128.0)] {
-                    value.iter_mut().zip(&alpha).for_each(|(v, a)| *v -= constant * (1.0 - a / 255.0));
+                    value
+                        .iter_mut()
+                        .zip(&alpha)
+                        .for_each(|(v, a)| *v -= constant * (1.0 - a * (1.0 / 255.0)));
                 }
                 round(&full, overlay.y.row_mut(y));
             }
@@ -108,9 +111,9 @@ fn unpack(row: &[u8], [red, green, blue]: &mut [Vec<f32>; 3], alpha: &mut [f32],
     let (alpha, opacity) = (&mut alpha[..width], &mut opacity[..width]);
     for x in 0..width {
         let pixel = &row[4 * x..4 * x + 4];
-        red[x] = f32::from(pixel[0]) / 255.0;
-        green[x] = f32::from(pixel[1]) / 255.0;
-        blue[x] = f32::from(pixel[2]) / 255.0;
+        red[x] = f32::from(pixel[0]) * (1.0 / 255.0);
+        green[x] = f32::from(pixel[1]) * (1.0 / 255.0);
+        blue[x] = f32::from(pixel[2]) * (1.0 / 255.0);
         alpha[x] = f32::from(pixel[3]);
         opacity[x] = pixel[3];
     }
