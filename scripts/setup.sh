@@ -32,6 +32,9 @@ look_for_all() {
     need "ffmpeg"             has_program ffmpeg       "ffmpeg" "ffmpeg-free" "ffmpeg" "ffmpeg"
     need "HarfBuzz's programs" has_program hb-shape    "libharfbuzz-bin" "harfbuzz-devel" "harfbuzz-utils" "harfbuzz"
     need "tesseract"          has_program tesseract    "tesseract-ocr" "tesseract" "tesseract tesseract-data-eng" "tesseract"
+    need "what tesseract reads" reads_languages        "tesseract-ocr-deu tesseract-ocr-fra tesseract-ocr-pol tesseract-ocr-spa" \
+                                                       "tesseract-langpack-deu tesseract-langpack-fra tesseract-langpack-pol tesseract-langpack-spa" \
+                                                       "tesseract-data-deu tesseract-data-fra tesseract-data-pol tesseract-data-spa" "tesseract-lang"
     need "faketime"           has_program faketime     "faketime" "libfaketime" "libfaketime" "libfaketime"
     need "chromium"           has_program chromium     "chromium" "chromium" "chromium" "chromium"
   fi
@@ -68,6 +71,13 @@ field() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$2"; }
 # --- what is there -------------------------------------------------------------------------------
 
 has_program() { command -v "$1" >/dev/null 2>&1; }
+
+reads_languages() {
+  local language
+  for language in deu fra pol spa; do
+    tesseract --list-langs 2>/dev/null | grep -qx "$language" || return 1
+  done
+}
 
 has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 
