@@ -138,15 +138,35 @@ fn read_aloud(moment: &Moment, n: usize) -> String {
     // The letters alone, dark on light, as tesseract likes them.
     let (left, top, right, bottom) = moment.ink().unwrap();
     let margin = 40;
-    let letters = GrayImage::from_fn(right - left + 2 * margin, bottom - top + 2 * margin, |x, y| {
-        let (x, y) = ((x + left).saturating_sub(margin), (y + top).saturating_sub(margin));
-        let inside = (left..=right).contains(&x) && (top..=bottom).contains(&y);
-        let is_letter = inside && {
-            let pixel = moment.with.get_pixel(x, y).0;
-            difference(pixel, TEXT) < 70 || difference(pixel, HIGHLIGHT) < 70
+    let is_white = |x: u32, y: u32| {
+        let pixel = moment.with.get_pixel(x, y).0;
+        difference(pixel, TEXT) < 70 || difference(pixel, HIGHLIGHT) < 70
+    };
+    let mut letters =
+        GrayImage::from_pixel(right - left + 2 * margin, bottom - top + 2 * margin, Luma([255]));
+    let mut seen = vec![false; (moment.with.width() * moment.with.height()) as usize];
+    for (x, y) in (top..=bottom).flat_map(|y| (left..=right).map(move |x| (x, y))) {
+        // All that hangs together; what is white without captions as well is a sail or a cloud.
+        let (mut region, mut next) = (Vec::new(), vec![(x, y)]);
+        while let Some((x, y)) = next.pop() {
+            let inside = (left..=right).contains(&x) && (top..=bottom).contains(&y);
+            if inside
+                && is_white(x, y)
+                && !std::mem::replace(&mut seen[(y * moment.with.width() + x) as usize], true)
+            {
+                region.push((x, y));
+                next.extend([(x + 1, y), (x.wrapping_sub(1), y), (x, y + 1), (x, y.wrapping_sub(1))]);
+            }
+        }
+        let is_new = |&(x, y): &(u32, u32)| {
+            difference(moment.with.get_pixel(x, y).0, moment.without.get_pixel(x, y).0) > 64
         };
-        Luma([if is_letter { 0 } else { 255 }])
-    });
+        if region.iter().any(is_new) {
+            for (x, y) in region {
+                letters.put_pixel(x - left + margin, y - top + margin, Luma([0]));
+            }
+        }
+    }
     let path = folder("read aloud").join(format!("{n:02}.png"));
     letters.save(&path).unwrap();
     let mut tesseract = Command::new("tesseract");
