@@ -255,7 +255,7 @@ pub(super) fn register(environment: &Environment) -> Result<(), String> {
 ///
 /// # Safety
 /// `status` comes from ONNX Runtime and is nobody else's.
-unsafe fn told(status: sys::OrtStatusPtr) -> Result<(), String> {
+pub(super) unsafe fn told(status: sys::OrtStatusPtr) -> Result<(), String> {
     let status = status.0;
     if status.is_null() {
         return Ok(());

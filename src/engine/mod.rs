@@ -4,6 +4,7 @@
 //! goes where, and a [`Session`] runs one ONNX file with [`Tensor`]s in and out.
 
 mod allocator;
+mod arena;
 mod chain;
 mod device;
 mod error;
@@ -19,6 +20,7 @@ mod tensor;
 mod version;
 
 pub use allocator::{Limit, Tensors, tensors};
+pub use arena::Arena;
 pub use chain::{Chain, Link, Loaded};
 pub use device::{Device, DeviceChoice, DeviceMemory, Machine, probe, unusable};
 pub use error::Error;

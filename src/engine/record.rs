@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Device, allocator, device, memory};
+use super::{Arena, Bytes, Device, allocator, device, memory};
 
 /// A moment in the life of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Reading {
     pub tensors: u64,
     /// What all programs hold of the device's own memory, where its driver tells.
     pub device: Option<u64>,
+    /// The arena in which it computes, after a run and where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arena: Option<Arena>,
 }
 
 /// What a model took, over all its runs since it was last asked.
@@ -91,9 +94,11 @@ impl Measured {
 
     fn note(&mut self, point: Point, reading: Reading) {
         let known = self.points.entry(point).or_insert(reading);
+        let arena = known.arena.into_iter().chain(reading.arena).max_by_key(|arena| arena.held);
         if reading.resident > known.resident {
             *known = reading;
         }
+        known.arena = arena;
     }
 }
 
@@ -105,6 +110,10 @@ impl fmt::Display for Measured {
             write!(f, "{comma} {} {point}", Bytes(reading.resident))?;
             if let Some(device) = reading.device {
                 write!(f, " ({} of the device)", Bytes(device))?;
+            }
+            if let Some(Arena { held, used, most }) = reading.arena {
+                let [held, used, most] = [held, used, most].map(Bytes);
+                write!(f, " (arena {held}, tensors in it {used}, at most {most})")?;
             }
         }
         Ok(())
@@ -122,15 +131,30 @@ pub fn take_measured() -> Vec<Measured> {
 pub(super) fn measure(path: &Path, on: Device, point: Point) {
     let memory::Process { resident, peak } = memory::process();
     let tensors = allocator::tensors().held;
-    let reading = Reading { resident, peak, tensors, device: device::used(on) };
+    let reading = Reading { resident, peak, tensors, device: device::used(on), arena: None };
+    with(path, on, |measured| {
+        measured.runs += u64::from(point == Point::AfterRun);
+        measured.note(point, reading);
+    });
+}
+
+/// Adds what the arena of the model at `path` says after a run; the largest is kept.
+pub(super) fn note_arena(path: &Path, on: Device, arena: Arena) {
+    with(path, on, |measured| {
+        if let Some(reading) = measured.points.get_mut(&Point::AfterRun) {
+            reading.arena = Some(reading.arena.filter(|known| known.held >= arena.held).unwrap_or(arena));
+        }
+    });
+}
+
+fn with(path: &Path, on: Device, note: impl FnOnce(&mut Measured)) {
     let (part, on) = (part(path), on.to_string());
     let mut measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let at = measured.iter().position(|known| known.part == part && known.on == on).unwrap_or_else(|| {
         measured.push(Measured { part, on, runs: 0, points: BTreeMap::new() });
         measured.len() - 1
     });
-    measured[at].runs += u64::from(point == Point::AfterRun);
-    measured[at].note(point, reading);
+    note(&mut measured[at]);
 }
 
 /// Measures once it is dropped: as the last field of what holds a model, after the model.
@@ -163,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_largest_reading_of_a_point_is_kept() {
-        let reading = |resident| Reading { resident, peak: None, tensors: 0, device: None };
+        let reading = |resident| Reading { resident, peak: None, tensors: 0, device: None, arena: None };
         let mut one = Measured { part: "unet".into(), on: "cpu".into(), runs: 2, points: BTreeMap::new() };
         [5 << 20, 9 << 20, 7 << 20].into_iter().for_each(|bytes| one.note(Point::AfterRun, reading(bytes)));
         let mut two = Measured { runs: 1, ..one.clone() };

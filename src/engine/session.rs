@@ -11,8 +11,8 @@ use std::{
 use ort::{session::builder::SessionBuilder, value::ValueType};
 
 use super::{
-    Device, Element, Error, Policy, Runs, Tensor, allocator, load, policy,
-    record::{Point, Released, measure},
+    Device, Element, Error, Policy, Runs, Tensor, allocator, arena, load, policy,
+    record::{Point, Released, measure, note_arena},
     tensor,
 };
 
@@ -209,6 +209,10 @@ impl Session {
                 });
             };
             outputs.push((name.to_owned(), tensor));
+        }
+        drop(answers);
+        if let Some(arena) = arena::of(&self.session, device) {
+            note_arena(path, device, arena);
         }
         Ok(outputs)
     }

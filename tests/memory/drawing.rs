@@ -7,7 +7,7 @@ use std::{
 
 use shortform::{
     diffusion::{Error, Noise, Options, Picture, Request, TextToImage},
-    engine::{self, Limit, Point, Residency},
+    engine::{self, Bytes, Limit, Point, Residency},
     models::{Catalog, Model},
     story::{Seed, Size},
 };
@@ -112,6 +112,24 @@ fn twenty_pictures_in_a_row_take_what_two_take() {
             last / 1048576.0
         );
         assert!(last <= second * 1.03, "{residency}: {after:?}");
+    }
+}
+
+#[test]
+fn an_arena_says_what_it_holds() {
+    let _alone = alone();
+    drop(engine::take_measured());
+    let mut drawer = TextToImage::open(&pocket(), Options::default()).unwrap();
+    draw(&mut drawer, &request(3)).unwrap();
+    drop(drawer);
+    for measured in engine::take_measured() {
+        let arena = measured.points[&Point::AfterRun].arena.expect("what is loaded at once has an arena");
+        assert!(arena.most > 0 && arena.used <= arena.most && arena.most <= arena.held, "{measured}");
+        let name = &measured.part;
+        assert!(
+            measured.to_string().contains(&format!("(arena {}", Bytes(arena.held))),
+            "{name}: {measured}"
+        );
     }
 }
 
