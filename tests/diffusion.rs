@@ -13,10 +13,10 @@ use serde::Deserialize;
 use shortform::{
     diffusion::{
         Denoiser, Error, Footprints, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told,
-        Way, check,
+        VaeDecoder, Way, check,
         schedulers::{self, Config, Schedule},
     },
-    engine::{self, Attention, Candidate, Device, Policy, Residency, Tiling, Wishes},
+    engine::{self, Attention, Candidate, Device, Loaded, Policy, Residency, Tiling, Wishes},
     models::{Catalog, Family, Model, Part, PartKind},
     story::{Rng, SchedulerKind, Seed, Size},
 };
@@ -412,6 +412,66 @@ fn a_vae_decodes_on_tiles_that_a_user_wishes_and_on_none() {
     let (off, alone) = with(Tiling::Off, Residency::Sequential);
     assert!(apart(&off, &whole) <= 1);
     assert!(alone.least >= untiled.least);
+}
+
+#[test]
+fn a_vae_decodes_on_bands_what_it_decodes_whole() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let geometry = Geometry::of(&model).unwrap();
+    let part = model.part(PartKind::VaeDecoder).unwrap();
+    let open = |tiling, way| {
+        let options = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+        VaeDecoder::open(part, &geometry, &options, way).unwrap()
+    };
+    let smallest = Way::Pieces(0, Loaded::One);
+    for (height, width) in [(61, 19), (40, 40)] {
+        let latents = Array4::from_shape_fn((1, geometry.channels, height, width), |(_, channel, y, x)| {
+            ((channel * 31 + y * y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4 + y as f32 / 20.0
+        });
+        let whole = open(Tiling::Off, Way::Whole).pixels(&latents).unwrap();
+        let mut decoder = open(Tiling::Exact, smallest);
+        let exact = decoder.pixels(&latents).unwrap();
+        let apart = |a: &Array4<f32>| (a - &whole).iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        assert!(apart(&exact) <= 1e-4, "bands are off by {:e}", apart(&exact));
+        assert_eq!(decoder.pixels(&latents).unwrap(), exact);
+        // Where the whole fits, it is decoded whole.
+        assert_eq!(
+            open(Tiling::Exact, Way::Pieces(1 << 40, Loaded::One)).pixels(&latents).unwrap().dim(),
+            whole.dim()
+        );
+        let tiled = open(Tiling::Auto, smallest).pixels(&latents).unwrap();
+        assert!(apart(&tiled) > 1e-2, "tiles are off by {:e} only", apart(&tiled));
+    }
+    // What is foretold is less than for the whole, and the picture of the program is the same.
+    let demand = |tiling| {
+        let options = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+        let footprints = Footprints::read(&model, &geometry, options).unwrap();
+        footprints.demands(Size::new(720, 1280), 2).pop().unwrap()
+    };
+    let (exact, off) = (demand(Tiling::Exact), demand(Tiling::Off));
+    assert!(exact.least < off.least && exact.activations == off.activations, "{exact:?} {off:?}");
+}
+
+#[test]
+fn a_decoder_that_bands_cannot_be_made_of_is_refused() {
+    let models = Models::with("velocity");
+    let folder = models.find("velocity").path;
+    // It makes its picture smaller, and enlarges nowhere.
+    let encoder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/reference/models/parts/vae-sd-encoder/model.onnx");
+    fs::copy(encoder, folder.join("vae_decoder/model.onnx")).unwrap();
+    let model = models.find("velocity");
+    let geometry = Geometry::of(&model).unwrap();
+    let with = |tiling| {
+        let options = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+        Footprints::read(&model, &geometry, options).map(|_| ())
+    };
+    assert!(with(Tiling::Auto).is_ok());
+    let error = with(Tiling::Exact).unwrap_err().to_string();
+    for part in ["vae_decoder/model.onnx", "memory.vae_tiling: exact", "`auto`"] {
+        assert!(error.contains(part), "{part:?} is not in {error:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use ndarray::{Array4, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 use shortform::{
     diffusion::{self, Denoiser, Footprints, Geometry, Told, VaeDecoder, Way},
-    engine::{self, Device, Loaded},
+    engine::{self, Loaded, Policy, Tiling},
     graph::Storage,
     models::{Model, PartKind},
     story::Size,
@@ -47,6 +47,8 @@ enum How {
     Packed(Storage),
     /// All of it loaded, with weights kept in fewer bits.
     PackedWhole(Storage),
+    /// In pieces that hold as little as can be, decoded on bands.
+    Exact,
 }
 
 /// What came out, in bytes and seconds.
@@ -58,7 +60,7 @@ struct Measured {
     foretold: u64,
     /// One run, the second.
     seconds: f64,
-    /// What the denoiser answered.
+    /// What the network answered.
     answer: Vec<f32>,
 }
 
@@ -94,6 +96,7 @@ fn main() -> Result<()> {
     bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);
     let decoded = show(&step("sd15", "vae_decoder", 720, 1280, 1, How::Pieces))?;
     bound("VAE decode 720x1280: MiB", decoded.peak as f64 / MIB, 450.0);
+    exact(&step("sd15", "vae_decoder", 720, 1280, 1, How::Whole), &decoded)?;
     let xl = show(&step("sdxl", "unet", 768, 1344, 1, How::Pieces))?;
     bound("SDXL UNet 768x1344 in pieces: MiB", xl.peak as f64 / MIB, 900.0);
     for (width, height) in [(256, 256), (384, 640), (512, 768), (576, 1024), (720, 1280)] {
@@ -124,6 +127,21 @@ fn packed(model: &Path, full: &Measured) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// A picture decoded on bands: what it takes, and how far it is from the one decoded whole, as `in_tiles` is.
+fn exact(whole: &Step, in_tiles: &Measured) -> Result<()> {
+    let exact = show(&Step { how: How::Exact, ..whole.clone() })?;
+    let whole = show(whole)?;
+    let apart = |found: &Measured| {
+        let pairs = found.answer.iter().zip(&whole.answer);
+        f64::from(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max))
+    };
+    bound("VAE decode, exact: MiB", exact.peak as f64 / MIB, 450.0);
+    bound("VAE decode, exact: off the whole, x 10000", apart(&exact) * 1e4, 1.0);
+    println!("    in tiles: off the whole by {:.3}", apart(in_tiles));
+    println!("    VAE decode, exact: time / in tiles {:>26.2}", exact.seconds / in_tiles.seconds);
     Ok(())
 }
 
@@ -223,15 +241,16 @@ fn measure(step: &Step) -> Result<Measured> {
         How::Packed(storage) | How::PackedWhole(storage) => Some(storage),
         _ => None,
     };
-    let demands =
-        Footprints::stored(&model, &geometry, Device::Cpu, storage)?.demands(size, step.rows as u64);
+    let tiling = if step.how == How::Exact { Tiling::Exact } else { Tiling::Auto };
+    let options = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+    let demands = Footprints::stored(&model, &geometry, options, storage)?.demands(size, step.rows as u64);
     let model = match storage {
         Some(storage) => diffusion::stored(&model, storage, &mut |_| std::ops::ControlFlow::Continue(()))?,
         None => model,
     };
     let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
     let (way, need) = match step.how {
-        How::Pieces | How::Packed(_) => (Way::Pieces(demand.least, Loaded::One), demand.least),
+        How::Pieces | How::Packed(_) | How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),
     };
     let own = engine::process().resident;
@@ -268,10 +287,11 @@ fn measure(step: &Step) -> Result<Measured> {
             }
         }
         _ => {
-            let mut decoder = VaeDecoder::open(part, &geometry, &engine::Options::default(), way)?;
+            let mut decoder = VaeDecoder::open(part, &geometry, &options, way)?;
             let begun = Instant::now();
-            decoder.decode(&latents)?;
+            let pixels = decoder.pixels(&latents)?;
             seconds = begun.elapsed().as_secs_f64();
+            answer = pixels.into_iter().collect();
         }
     }
     let peak = engine::process().peak.ok_or("this system does not tell a process's peak")?;

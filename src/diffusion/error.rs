@@ -79,6 +79,19 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// A disk without room for a picture that memory has no room for.
+    #[error(
+        "cannot keep {} in `{}` while a picture is decoded band by band: {source}; make room there, name another folder in `TMPDIR`, or choose another `memory.vae_tiling` than `exact`",
+        engine::Bytes(*wanted), folder.display()
+    )]
+    Scratch {
+        /// Where.
+        folder: PathBuf,
+        /// Bytes.
+        wanted: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Stopped by the caller while weights were packed.
     #[error("cancelled while weights were packed")]
     PackingCancelled,

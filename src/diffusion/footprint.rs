@@ -11,7 +11,7 @@ use super::{
     Error, Geometry, IpAdapter,
     network::{self, Rewritten},
     stored::is_stored,
-    tiles,
+    tiles, vae,
 };
 
 /// Tokens of a prompt that one run of CLIP's text encoder takes.
@@ -67,7 +67,11 @@ impl<'a> Footprints<'a> {
         let mut drawing = Vec::new();
         for kind in [Denoiser, VaeDecoder] {
             let part = model.part(kind)?;
-            drawing.push((part, rewritten(part)?.0));
+            let (network, bound) = rewritten(part)?;
+            if (kind, options.policy.tiling) == (VaeDecoder, Tiling::Exact) {
+                network.layers(&bound).map_err(|reason| vae::inseparable(&part.file, &reason))?;
+            }
+            drawing.push((part, network));
         }
         Ok(Self { model, geometry, options, storage, texts, drawing })
     }
@@ -124,6 +128,8 @@ fn demand(part: &Part, network: &Rewritten, bound: &Bindings, tiling: Tiling) ->
     };
     let (whole, tiled) = match tiling {
         Tiling::Auto => (None, in_tiles(smallest)),
+        Tiling::Exact if part.kind == PartKind::VaeDecoder => (None, network.in_bands(bound)),
+        Tiling::Exact => (None, None),
         Tiling::Off => (None, None),
         Tiling::Side(side) => (in_tiles(side as usize), in_tiles(smallest.min(side as usize))),
     };

@@ -6,6 +6,7 @@
 //! models (`tests/reference` holds this).
 
 mod advice;
+mod bands;
 mod blank;
 mod conditioning;
 mod denoiser;
@@ -21,6 +22,7 @@ mod profile;
 mod published;
 mod request;
 pub mod schedulers;
+mod scratch;
 mod stored;
 mod t5_tokenizer;
 mod text_encoder;

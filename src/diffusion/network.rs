@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     engine::{self, Attention, Chain, Device, Element, Link, Loaded, Port, Session, Tensor, Tiling},
-    graph::{Bindings, Document, ElementType, Halves, Storage},
+    graph::{Bindings, Document, ElementType, Halves, Inseparable, Layers, Storage, Whole},
 };
 
-use super::{Error, tiles};
+use super::{
+    Error,
+    bands::{self, Bands},
+    tiles,
+};
 
 /// How a network is held in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +80,7 @@ impl Network {
             Way::Pieces(limit, _) => Some(room(limit)),
         };
         let most = match self.options.policy.tiling {
-            Tiling::Off => return None,
+            Tiling::Off | Tiling::Exact => return None,
             Tiling::Auto => None,
             Tiling::Side(side) => Some(side as usize),
         };
@@ -91,6 +95,24 @@ impl Network {
         let dims = front.shapes(bound).ok()?.dims(&tensor)?.to_vec();
         let network = |document| Self::of(document, &self.path, &self.options, self.way);
         Some(Split { front: network(front), back: network(back), tensor, dims, limit, most })
+    }
+
+    /// The network in a front and layers that run on bands, if that is how it is to be run and if it needs more than
+    /// it may have when its inputs have the lengths of `bound`.
+    pub(super) fn in_bands(&self, bound: &Bindings) -> Result<Option<Bands>, Inseparable> {
+        let (Way::Pieces(limit, _), Tiling::Exact) = (self.way, self.options.policy.tiling) else {
+            return Ok(None);
+        };
+        let limit = room(limit);
+        let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
+        if rewritten.footprint(bound).is_some_and(|footprint| footprint.least <= limit) {
+            return Ok(None);
+        }
+        let layered = rewritten.layers(bound)?;
+        let front = Self::of(layered.front.clone(), &self.path, &self.options, self.way);
+        let Layered { layers, handed, height, .. } = layered;
+        let output = self.outputs.first().map(|port| port.name.clone()).unwrap_or_default();
+        Ok(Some(Bands { front, layers, handed, height, output, limit, options: self.options }))
     }
 
     /// What it takes.
@@ -263,6 +285,49 @@ impl Rewritten {
             least: front.least.max(back.least),
         })
     }
+
+    /// It in a front, and what comes after that in layers, when its inputs have the lengths of `bound`.
+    pub(super) fn layers(&self, bound: &Bindings) -> Result<Layered<'_>, Inseparable> {
+        let unknown = |error: crate::graph::Error| Inseparable::of_all(error.to_string());
+        let none = "nothing but one picture is handed on in any place before the picture is enlarged";
+        let halves = self.halves.as_ref().ok_or_else(|| Inseparable::of_all(none))?;
+        let Halves { front, back, tensor } = halves;
+        let shapes = front.shapes(bound).map_err(|error| unknown(error.into()))?;
+        let known = shapes.get(tensor).map(|known| (known.element, &known.dims[..]));
+        let Some((element, &[1, channels, height, width])) = known else {
+            return Err(Inseparable::of_all(format!("its tensor `{tensor}` is no picture")));
+        };
+        let bound = Bindings::from([(tensor.clone(), vec![1, channels, height, width])]);
+        let (fixed, shapes) = back.bind(&bound).map_err(unknown)?;
+        let handed = Whole { name: tensor.clone(), element, channels, rows: 1, width };
+        Ok(Layered { front, layers: fixed.layers(&shapes)?, handed, height })
+    }
+
+    /// What it needs in a front and layers, of which these work on bands; the front where that is more. None if that
+    /// cannot be known.
+    pub(super) fn in_bands(&self, bound: &Bindings) -> Option<Footprint> {
+        let Layered { front, layers, .. } = self.layers(bound).ok()?;
+        let front = footprint_of(front, bound)?;
+        let held = layers.layers.iter().map(|layer| {
+            // The picture itself is held while it is made.
+            let made =
+                layer.outputs.iter().filter(|output| self.document.outputs().any(|name| name == output.name));
+            let made: u64 = made.map(|output| 4 * output.elements(layer.height)).sum();
+            Some(layer.held(bands::LEAST)? + made)
+        });
+        let most = held.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
+        Some(Footprint { least: front.least.max(most), ..front })
+    }
+}
+
+/// A graph in a front that runs on the whole picture, and layers that run on bands.
+pub(super) struct Layered<'a> {
+    front: &'a Document,
+    pub(super) layers: Layers,
+    /// What the front hands over.
+    handed: Whole,
+    /// Its rows.
+    height: u64,
 }
 
 /// The lengths of a tile of `side` out of a tensor of (1, channels, height, width).
@@ -363,7 +428,7 @@ fn probe(document: &Document, bound: &Bindings) -> Result<crate::graph::Shapes, 
     document.shapes(&bound)
 }
 
-fn element(element: ElementType) -> Option<Element> {
+pub(super) fn element(element: ElementType) -> Option<Element> {
     Some(match element {
         ElementType::F32 => Element::F32,
         ElementType::F16 => Element::F16,

@@ -1,11 +1,13 @@
 //! Latents to a picture.
 
+use std::path::Path;
+
 use image::RgbImage;
 use ndarray::{Array4, Axis, Ix4, s};
 
 use crate::{
     engine::{self, Element, Runs, Tensor, Tiling},
-    graph::Bindings,
+    graph::{Bindings, Inseparable},
     models::Part,
 };
 
@@ -56,29 +58,43 @@ impl VaeDecoder {
 
     /// The picture of latents (1, channels, height, width), factor times as large each way.
     pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
+        let pixels = self.pixels(latents)?;
+        let (_, _, height, width) = pixels.dim();
+        Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            image::Rgb([0, 1, 2].map(|channel| byte(pixels[[0, channel, y as usize, x as usize]])))
+        }))
+    }
+
+    /// The same before it is rounded to bytes: (1, 3, height, width), from -1.0 for black to 1.0 for white.
+    pub fn pixels(&mut self, latents: &Array4<f32>) -> Result<Array4<f32>, Error> {
         let scaled = self.scale.for_vae(latents).into_dyn();
         let bound = Bindings::from([(
             self.input.clone(),
             scaled.shape().iter().map(|&length| length as u64).collect(),
         )]);
         let input = vec![(self.input.clone(), Tensor::from_f32(scaled, self.element))];
-        let pixels = match self.network.split(&bound) {
-            None if matches!(self.tiling, Tiling::Side(_)) => {
-                let reason = "it cannot be split into a front and tiles, which `memory.vae_tiling` asks for: write `auto`";
-                return Err(self.wrong(reason.into()));
-            }
-            None => self.network.run(input)?.swap_remove(0).1,
-            Some(split) => self.in_tiles(split, input)?,
+        let bands = self.network.in_bands(&bound);
+        let pixels = match bands.map_err(|reason| inseparable(self.network.path(), &reason))? {
+            Some(bands) => bands.run(input)?.into(),
+            None => self.whole_or_in_tiles(&bound, input)?,
         };
         let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
         if pixels.shape() != [1, 3, height, width] {
             let reason = format!("it answers shape {:?}, expected [1, 3, {height}, {width}]", pixels.shape());
             return Err(self.wrong(reason));
         }
-        let pixels = pixels.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
-        Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            image::Rgb([0, 1, 2].map(|channel| byte(pixels[[0, channel, y as usize, x as usize]])))
-        }))
+        pixels.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))
+    }
+
+    fn whole_or_in_tiles(&mut self, bound: &Bindings, input: Vec<(String, Tensor)>) -> Result<Tensor, Error> {
+        match self.network.split(bound) {
+            None if matches!(self.tiling, Tiling::Side(_)) => {
+                let reason = "it cannot be split into a front and tiles, which `memory.vae_tiling` asks for: write `auto`";
+                Err(self.wrong(reason.into()))
+            }
+            None => Ok(self.network.run(input)?.swap_remove(0).1),
+            Some(split) => self.in_tiles(split, input),
+        }
     }
 
     /// Runs the front at once, and the back on as large tiles as fit: (1, 3, height, width).
@@ -111,6 +127,14 @@ impl VaeDecoder {
     fn wrong(&self, reason: String) -> Error {
         Error::Contract { path: self.network.path().to_owned(), part: "VAE decoder", reason }
     }
+}
+
+/// A decoder that bands cannot be made of.
+pub(super) fn inseparable(path: &Path, reason: &Inseparable) -> Error {
+    let reason = format!(
+        "it cannot be decoded in bands, which `memory.vae_tiling: exact` asks for: {reason}; write `auto`"
+    );
+    Error::Contract { path: path.to_owned(), part: "VAE decoder", reason }
 }
 
 /// The encoder of a variational autoencoder.

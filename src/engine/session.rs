@@ -128,6 +128,13 @@ impl Session {
         Self::from_graph(onnx, path, folder, options, Weights::Packed)
     }
 
+    /// The same for a part of a model that is held as pieces are: weights are read where they lie, and what a run
+    /// needed is given back after it.
+    pub fn from_piece(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
+        super::heap::give_back_at_once();
+        Self::from_graph(onnx, path, folder, options, Weights::WhereTheyLie)
+    }
+
     fn from_graph(
         onnx: &[u8],
         path: &Path,

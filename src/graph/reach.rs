@@ -338,7 +338,7 @@ fn together(node: &Node, picture: Picture, others: &[Picture]) -> Result<Picture
 }
 
 /// Whether each value of the answer comes from the values at its own place alone.
-fn is_pointwise(kind: &str) -> bool {
+pub(super) fn is_pointwise(kind: &str) -> bool {
     matches!(
         kind,
         "Abs"

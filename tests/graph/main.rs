@@ -1,6 +1,7 @@
 //! What the passes over a graph promise: the same answers, whole and in pieces, for every network of every
 //! family. The networks are those of `tests/fixtures/reference`, tiny and of random weights.
 
+mod layers;
 mod stored;
 
 use std::{

@@ -52,7 +52,7 @@ pub enum Attention {
     Plain,
 }
 
-/// On which tiles a VAE decodes. Tiles change a picture a little: norms see a tile, not the whole.
+/// On which tiles a VAE decodes. Tiles change a picture a little, as norms see a tile, not the whole; bands do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tiling {
@@ -61,6 +61,9 @@ pub enum Tiling {
     Auto,
     /// On none: what does not fit whole is drawn smaller.
     Off,
+    /// On bands that are decoded with the norms of the whole, where the whole picture does not fit: the same picture
+    /// as on none.
+    Exact,
     /// On tiles of this many latents a side at most, also where the whole picture fits.
     Side(u32),
 }

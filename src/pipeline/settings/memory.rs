@@ -113,11 +113,12 @@ const SIDES: std::ops::RangeInclusive<u32> = 16..=256;
 const SIDE: u32 = 64;
 
 fn tiling() -> Kind<Tiling> {
-    let word = name("`auto`, `on`, `off` or the side of a tile in latents, 16 to 256");
+    let word = name("`auto`, `exact`, `on`, `off` or the side of a tile in latents, 16 to 256");
     Kind::new(word.expected.clone(), move |node| {
         let written = word.read(node)?;
         Ok(match written.as_str() {
             "auto" => Tiling::Auto,
+            "exact" => Tiling::Exact,
             "on" => Tiling::Side(SIDE),
             "off" => Tiling::Off,
             _ => {
