@@ -12,8 +12,8 @@ use ndarray_npy::read_npy;
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Denoiser, Error, Footprints, Noise, Options, Picture, Random, Reading, Request, TextToImage, Told,
-        VaeDecoder, Way, check,
+        Denoiser, Error, Footprints, Geometry, Noise, Options, Picture, Random, Reading, Request,
+        TextToImage, Told, VaeDecoder, Way, check,
         schedulers::{self, Config, Schedule},
     },
     engine::{self, Attention, Candidate, Device, Loaded, Policy, Residency, Tiling, Wishes},

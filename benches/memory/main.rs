@@ -43,7 +43,9 @@ enum How {
     Whole,
     /// Rewritten, in pieces that hold as little as can be.
     Pieces,
-    /// The same with weights kept in fewer bits.
+    /// The same in so many MiB: what fits stays loaded from run to run.
+    Within(u64),
+    /// In as little as can be, with weights kept in fewer bits.
     Packed(Storage),
     /// All of it loaded, with weights kept in fewer bits.
     PackedWhole(Storage),
@@ -58,8 +60,10 @@ struct Measured {
     peak: u64,
     /// What was foretold of that.
     foretold: u64,
-    /// One run, the second.
+    /// One run, the last of two or four.
     seconds: f64,
+    /// Processor time of that run, in seconds, where the system tells.
+    processor: f64,
     /// What the network answered.
     answer: Vec<f32>,
 }
@@ -250,6 +254,10 @@ fn measure(step: &Step) -> Result<Measured> {
     };
     let demand = demands.iter().find(|demand| demand.part == kind.to_string()).ok_or("no such part")?;
     let (way, need) = match step.how {
+        How::Within(mebibytes) => {
+            let bytes = mebibytes << 20;
+            (Way::Pieces(bytes, Loaded::One), demand.in_pieces(bytes, 1))
+        }
         How::Pieces | How::Packed(_) | How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),
     };
@@ -258,7 +266,9 @@ fn measure(step: &Step) -> Result<Measured> {
     let latents = Array4::from_shape_fn(shape, |(_, channel, y, x)| {
         ((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4
     });
-    let (mut seconds, mut answer) = (0.0, Vec::new());
+    // What stays loaded is loaded in the third run.
+    let runs = if matches!(step.how, How::Within(_)) { 4 } else { 2 };
+    let (mut seconds, mut processor, mut answer) = (0.0, 0.0, Vec::new());
     let part = model.part(kind)?;
     match (kind, step.how) {
         (_, How::Exported) => {
@@ -280,10 +290,10 @@ fn measure(step: &Step) -> Result<Measured> {
             let mut denoiser = Denoiser::open(part, model.family, &engine::Options::default(), way)?;
             let mut all = Told::rows(step.rows);
             told(step, &model).into_iter().for_each(|(name, values)| all.each(name, values));
-            for _ in 0..2 {
-                let begun = Instant::now();
+            for _ in 0..runs {
+                let (begun, spent) = (Instant::now(), processor_time());
                 answer = denoiser.predict(&latents, 501.0, &all, step.rows)?.into_iter().collect();
-                seconds = begun.elapsed().as_secs_f64();
+                (seconds, processor) = (begun.elapsed().as_secs_f64(), processor_time() - spent);
             }
         }
         _ => {
@@ -295,7 +305,17 @@ fn measure(step: &Step) -> Result<Measured> {
         }
     }
     let peak = engine::process().peak.ok_or("this system does not tell a process's peak")?;
-    Ok(Measured { peak, foretold: own + need, seconds, answer })
+    Ok(Measured { peak, foretold: own + need, seconds, processor, answer })
+}
+
+/// Seconds of processor time that this process has spent.
+fn processor_time() -> f64 {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the program's name in brackets, the 12th and the 13th number.
+    let numbers = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    let ticks = numbers.skip(11).take(2).filter_map(|text| text.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS_A_SECOND
 }
 
 fn timestep(session: &engine::Session) -> engine::Tensor {

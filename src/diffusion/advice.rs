@@ -61,7 +61,7 @@ impl Usual {
                 .map(|(part, processor, card)| {
                     let [weights, activations, least] =
                         if device.device == engine::Device::Cpu { *processor } else { *card };
-                    Demand { part: part.clone(), weights, activations, least }
+                    Demand { part: part.clone(), weights, activations, least, ways: Vec::new() }
                 })
                 .collect(),
         };

@@ -1,7 +1,7 @@
 //! What each part of a model needs, known before it is loaded: a walk over its graph with its shapes bound.
 
 use crate::{
-    engine::{self, Demand, Device, Tiling},
+    engine::{self, Demand, Device, InPieces, Tiling},
     graph::{Bindings, Document, Storage},
     models::{Family, Model, Part, PartKind},
     story::Size,
@@ -81,7 +81,7 @@ impl<'a> Footprints<'a> {
         let (document, bound) = adapter.image_encoder(self.options.device)?;
         let network = Rewritten::new(document, &bound, &self.options);
         // As far as its shapes can be known.
-        let demand = |footprint| demand_of("image encoder".to_owned(), footprint, None);
+        let demand = |footprint| demand_of("image encoder".to_owned(), footprint, Vec::new());
         self.texts.extend(network.footprint(&bound).map(demand));
         for (part, network) in self.drawing.iter_mut().filter(|(part, _)| part.kind == PartKind::Denoiser) {
             let document = denoiser(
@@ -121,31 +121,52 @@ impl<'a> Footprints<'a> {
 }
 
 fn demand(part: &Part, network: &Rewritten, bound: &Bindings, tiling: Tiling) -> Demand {
-    let smallest = tiles::SIDES[tiles::SIDES.len() - 1];
-    let in_tiles = |side| match part.kind {
-        PartKind::VaeDecoder => network.in_tiles(bound, side),
+    let decodes = part.kind == PartKind::VaeDecoder;
+    let sides = match tiling {
+        Tiling::Off | Tiling::Exact => Vec::new(),
+        Tiling::Auto => tiles::SIDES.to_vec(),
+        Tiling::Side(side) => {
+            let side = side as usize;
+            [side].into_iter().chain(tiles::SIDES.into_iter().filter(|&smaller| smaller < side)).collect()
+        }
+    };
+    let sides = sides.into_iter().filter(|_| decodes);
+    let whole = match tiling {
+        Tiling::Side(side) if decodes => network.in_tiles(bound, side as usize),
         _ => None,
     };
-    let (whole, tiled) = match tiling {
-        Tiling::Auto => (None, in_tiles(smallest)),
-        Tiling::Exact if part.kind == PartKind::VaeDecoder => (None, network.in_bands(bound)),
-        Tiling::Exact => (None, None),
-        Tiling::Off => (None, None),
-        Tiling::Side(side) => (in_tiles(side as usize), in_tiles(smallest.min(side as usize))),
-    };
+    let untiled = matches!(tiling, Tiling::Side(_)) && decodes && whole.is_some();
     let footprint = whole.or_else(|| network.footprint(bound)).unwrap_or_else(|| {
         let weights = part.header.weights.total();
         network::Footprint { weights, activations: weights, least: 2 * weights }
     });
-    demand_of(part.kind.to_string(), footprint, tiled.map(|tiled| tiled.least))
+    let mut ways: Vec<InPieces> = sides.filter_map(|side| network.ways_in_tiles(bound, side)).collect();
+    if decodes && tiling == Tiling::Exact {
+        let banded = |banded: network::Footprint| InPieces {
+            working: network::taken(banded.least),
+            staying: Vec::new(),
+        };
+        ways.extend(network.in_bands(bound).map(banded));
+    }
+    if !untiled {
+        ways.extend(network.way(bound).map(|way| match part.kind {
+            // Of all parts, it alone runs often enough for a picture.
+            PartKind::Denoiser => way,
+            _ => InPieces { staying: Vec::new(), ..way },
+        }));
+    }
+    ways.sort_by_key(|way| way.working);
+    demand_of(part.kind.to_string(), footprint, ways)
 }
 
-fn demand_of(part: String, footprint: network::Footprint, tiled: Option<u64>) -> Demand {
+fn demand_of(part: String, footprint: network::Footprint, ways: Vec<InPieces>) -> Demand {
+    let least = ways.first().map_or_else(|| network::taken(footprint.least), |way| way.working);
     Demand {
         part,
         weights: footprint.weights,
         activations: network::taken(footprint.activations),
-        least: network::taken(tiled.map_or(footprint.least, |tiled| tiled.min(footprint.least))),
+        least,
+        ways,
     }
 }
 

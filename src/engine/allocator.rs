@@ -18,6 +18,8 @@ use std::{
 
 use ort::{AsPointer, environment::Environment, sys};
 
+use super::pool;
+
 /// Bytes of blocks that are not given back yet, and the most there ever were.
 static HELD: AtomicU64 = AtomicU64::new(0);
 static PEAK: AtomicU64 = AtomicU64::new(0);
@@ -56,6 +58,7 @@ static LIMITS: AtomicU64 = AtomicU64::new(0);
 impl Limit {
     /// At most so many bytes more than it holds now.
     pub fn of(bytes: u64) -> Self {
+        give_kept_back();
         let bytes = bytes.saturating_add(HELD.load(Relaxed));
         let this = Self(LIMITS.fetch_add(1, Relaxed) + 1);
         LIMIT.store(bytes, Relaxed);
@@ -173,10 +176,20 @@ unsafe extern "system-unwind" fn give(this: *mut sys::OrtAllocator, bytes: usize
         // SAFETY: ONNX Runtime hands over the table it was given.
         return unsafe { refuse(counting) };
     };
-    // SAFETY: the layout has at least one byte.
-    let block = unsafe { alloc(layout) };
+    let fresh = || {
+        // SAFETY: the layout has at least one byte.
+        let block = unsafe { alloc(layout) };
+        if !block.is_null() {
+            return block;
+        }
+        give_kept_back();
+        // SAFETY: as above.
+        unsafe { alloc(layout) }
+    };
+    let block = pool::take(bytes, free).map_or_else(fresh, ptr::with_exposed_provenance_mut);
     if block.is_null() {
         HELD.fetch_sub(bytes as u64, Relaxed);
+        pool::undo(bytes);
         // SAFETY: as above.
         return unsafe { refuse(counting) };
     }
@@ -196,13 +209,35 @@ unsafe extern "system" fn take_back(_: *mut sys::OrtAllocator, contents: *mut c_
     if contents.is_null() {
         return;
     }
-    // SAFETY: `give` made it, with its length before it; its layout was one then.
-    unsafe {
+    // SAFETY: `give` made it, with its length before it.
+    let (block, bytes) = unsafe {
         let block = contents.cast::<u8>().sub(ALIGNMENT);
-        let bytes = block.cast::<usize>().read();
-        HELD.fetch_sub(bytes as u64, Relaxed);
-        dealloc(block, Layout::from_size_align_unchecked(bytes + ALIGNMENT, ALIGNMENT));
+        (block, block.cast::<usize>().read())
+    };
+    HELD.fetch_sub(bytes as u64, Relaxed);
+    let address = block.expose_provenance();
+    if !pool::keep(bytes, address, free) {
+        free(bytes, address);
     }
+}
+
+/// Gives a block back to the system, which `give` made and nobody uses any more.
+fn free(bytes: usize, address: usize) {
+    // SAFETY: by the word above; its layout was one when it was made.
+    unsafe {
+        let layout = Layout::from_size_align_unchecked(bytes + ALIGNMENT, ALIGNMENT);
+        dealloc(ptr::with_exposed_provenance_mut(address), layout);
+    }
+}
+
+/// Gives back the blocks that are kept for later ones of the same length.
+pub(super) fn give_kept_back() {
+    pool::empty(free);
+}
+
+/// From now on, keeps blocks for later ones only as far as that makes no more than `bytes` with those in use.
+pub(super) fn keep_within(bytes: u64) {
+    pool::within(bytes, free);
 }
 
 unsafe extern "system" fn info(this: *const sys::OrtAllocator) -> *const sys::OrtMemoryInfo {

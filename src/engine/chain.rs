@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use ort::value::DynValue;
+use ort::{session::RunOptions, value::DynValue};
 
 use super::{
-    Error, Options, Tensor, heap,
+    Error, Options, Tensor, allocator, heap, policy,
     record::{Point, Released, measure},
     session::{Failure, Weights, build_from_memory, failed_to_open, failed_to_run, timed},
 };
@@ -23,6 +23,10 @@ pub struct Link {
     pub inputs: Vec<String>,
     /// What it answers.
     pub outputs: Vec<String>,
+    /// The most bytes of tensors, weights aside, that are expected while it runs.
+    pub tensors: u64,
+    /// Whether it stays loaded from its third run on: what runs less often is not worth arranging its weights.
+    pub stays: bool,
 }
 
 /// Which pieces stay loaded.
@@ -32,6 +36,16 @@ pub enum Loaded {
     One,
     /// The piece that runs, and the next, which is loaded meanwhile.
     Two,
+}
+
+impl Loaded {
+    /// How many pieces are loaded at a time, those aside that stay.
+    pub fn at_once(self) -> u64 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
 }
 
 /// A model in pieces.
@@ -46,6 +60,12 @@ pub struct Chain {
     options: Options,
     loaded: Loaded,
     weights: Weights,
+    /// How often it ran.
+    runs: u64,
+    /// Sessions of the pieces that stay loaded, once they are.
+    staying: Vec<Option<ort::session::Session>>,
+    /// Bytes that those took when they were loaded, as far as it is counted.
+    held: u64,
     _released: Released,
 }
 
@@ -71,7 +91,11 @@ impl Chain {
         let mut done = vec![Vec::new(); links.len()];
         last.into_iter().for_each(|(name, at)| done[at].push(name));
         let _released = Released(path.to_owned(), options.device);
+        let staying = links.iter().map(|_| None).collect();
         Self {
+            runs: 0,
+            staying,
+            held: 0,
             links,
             done,
             outputs,
@@ -103,44 +127,46 @@ impl Chain {
     /// Runs all pieces: `inputs` by name; answers the outputs in their order.
     pub fn run(&mut self, inputs: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, Error> {
         let device = self.options.device;
-        let failed = |e: Failure| failed_to_run(e, &self.path, device);
+        let path = self.path.clone();
+        let failed = |e: Failure| failed_to_run(e, &path, device);
         measure(&self.path, device, Point::BeforeRun);
         let mut held: HashMap<String, DynValue> = HashMap::new();
         for (name, tensor) in inputs {
             held.insert(name, tensor.into_value().map_err(|e| failed(e.into()))?);
         }
         let mut next = None;
-        for (at, link) in self.links.iter().enumerate() {
-            let mut session = match next.take() {
+        for at in 0..self.links.len() {
+            let stays = self.stays(at);
+            let mut session = match next.take().or_else(|| self.staying[at].take()) {
                 Some(session) => session,
-                None => self.open(link)?,
+                None if stays => self.open_to_stay(at)?,
+                None => self.open(at, self.weights)?,
             };
-            let run = |session: &mut ort::session::Session, held: &HashMap<String, DynValue>| {
-                let missing = link.inputs.iter().find(|name| !held.contains_key(*name));
-                if let Some(missing) = missing {
-                    return Err(Failure::Reason(format!("its input `{missing}` is not given")));
-                }
-                let given: Vec<(&str, ort::session::SessionInputValue<'_>)> =
-                    link.inputs.iter().map(|name| (name.as_str(), (&held[name]).into())).collect();
-                let mut answers = timed(|| session.run(given))?;
-                let take = |name: &String| Some((name.clone(), answers.remove(name)?));
-                Ok(link.outputs.iter().filter_map(take).collect::<Vec<_>>())
+            allocator::keep_within(self.held + self.links[at].tensors);
+            let shrinking = match policy::shrunk_between(&self.options).filter(|_| stays) {
+                Some(arena) => Some(policy::shrinking(&arena).map_err(|e| failed(e.into()))?),
+                None => None,
             };
-            let answers = match (self.loaded, self.links.get(at + 1)) {
-                (Loaded::Two, Some(following)) => std::thread::scope(|scope| {
-                    let opening = scope.spawn(|| self.open(following));
-                    let answers = run(&mut session, &held).map_err(failed);
-                    drop(session);
+            let link = &self.links[at];
+            let (answers, session) = if self.loaded == Loaded::Two && self.is_opened_each_time(at + 1) {
+                std::thread::scope(|scope| {
+                    let opening = scope.spawn(|| self.open(at + 1, self.weights));
+                    let answers = link.run(&mut session, &held, shrinking.as_ref()).map_err(failed);
+                    let session = stays.then_some(session);
                     next = Some(opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-                    answers
-                })?,
-                _ => run(&mut session, &held).map_err(failed)?,
+                    answers.map(|answers| (answers, session))
+                })?
+            } else {
+                let answers = link.run(&mut session, &held, shrinking.as_ref()).map_err(failed)?;
+                (answers, stays.then_some(session))
             };
+            self.staying[at] = session;
             held.extend(answers);
             for name in &self.done[at] {
                 held.remove(name);
             }
         }
+        self.runs += 1;
         measure(&self.path, device, Point::AfterRun);
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for name in &self.outputs {
@@ -158,8 +184,50 @@ impl Chain {
         Ok(outputs)
     }
 
-    fn open(&self, link: &Link) -> Result<ort::session::Session, Error> {
-        build_from_memory(&link.onnx, &self.folder, &self.options, self.weights)
+    /// Whether a piece is not given back when it has run.
+    fn stays(&self, at: usize) -> bool {
+        self.links[at].stays && self.runs > 1
+    }
+
+    fn is_opened_each_time(&self, at: usize) -> bool {
+        at < self.links.len() && !self.stays(at)
+    }
+
+    fn open(&self, at: usize, weights: Weights) -> Result<ort::session::Session, Error> {
+        build_from_memory(&self.links[at].onnx, &self.folder, &self.options, weights)
             .map_err(|e| failed_to_open(e, &self.path, self.options.device))
+    }
+
+    fn open_to_stay(&mut self, at: usize) -> Result<ort::session::Session, Error> {
+        let weights = match self.weights {
+            Weights::Packed => Weights::Packed,
+            Weights::Arranged | Weights::Staying | Weights::WhereTheyLie => Weights::Staying,
+        };
+        let before = allocator::tensors().held;
+        let session = self.open(at, weights)?;
+        self.held += allocator::tensors().held.saturating_sub(before);
+        Ok(session)
+    }
+}
+
+impl Link {
+    /// Runs its `session` with what it reads of `held`; answers its outputs by name.
+    fn run(
+        &self,
+        session: &mut ort::session::Session,
+        held: &HashMap<String, DynValue>,
+        shrinking: Option<&RunOptions>,
+    ) -> Result<Vec<(String, DynValue)>, Failure> {
+        if let Some(missing) = self.inputs.iter().find(|name| !held.contains_key(*name)) {
+            return Err(Failure::Reason(format!("its input `{missing}` is not given")));
+        }
+        let given: Vec<(&str, ort::session::SessionInputValue<'_>)> =
+            self.inputs.iter().map(|name| (name.as_str(), (&held[name]).into())).collect();
+        let mut answers = timed(|| match shrinking {
+            Some(options) => session.run_with_options(given, options),
+            None => session.run(given),
+        })?;
+        let take = |name: &String| Some((name.clone(), answers.remove(name)?));
+        Ok(self.outputs.iter().filter_map(take).collect())
     }
 }

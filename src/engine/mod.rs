@@ -14,6 +14,7 @@ mod library;
 mod memory;
 mod placement;
 mod policy;
+mod pool;
 mod record;
 mod session;
 mod tensor;
@@ -28,7 +29,8 @@ pub use ladder::{Rung, Step};
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
 pub use placement::{
-    Candidate, Demand, Level, Placement, Residency, TooSmall, Wishes, allowance, place, place_on_two, tight,
+    Candidate, Demand, InPieces, Level, Placement, Residency, Share, Sharing, TooSmall, Wishes, allowance,
+    place, place_on_two, tight,
 };
 pub use policy::{Attention, Clean, ConvSearch, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace};
 pub use record::{Measured, Point, Reading, take_measured};

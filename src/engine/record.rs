@@ -163,6 +163,7 @@ pub(super) struct Released(pub(super) std::path::PathBuf, pub(super) Device);
 
 impl Drop for Released {
     fn drop(&mut self) {
+        allocator::give_kept_back();
         measure(&self.0, self.1, Point::AfterRelease);
     }
 }

@@ -270,6 +270,8 @@ pub(super) enum Weights {
     /// They are copied into the order that suits the processor best: faster runs, and up to twice the
     /// memory.
     Arranged,
+    /// The same, in a piece that stays loaded: without an arena of its own.
+    Staying,
     /// They are read where they lie, in mapped files: the system loads and drops their pages, and loading a
     /// session costs milliseconds.
     WhereTheyLie,
@@ -297,7 +299,7 @@ fn builder(
     let builder = builder.with_execution_providers(providers).map_err(|e| unusable(e.to_string()))?;
     Ok(match weights {
         Weights::Arranged => builder,
-        Weights::WhereTheyLie | Weights::Packed => {
+        Weights::Staying | Weights::WhereTheyLie | Weights::Packed => {
             builder.with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
         }
     })

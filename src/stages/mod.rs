@@ -32,6 +32,7 @@ mod mastering;
 #[cfg(feature = "video")]
 mod mixing;
 pub mod narration;
+mod placed;
 pub mod refine;
 pub mod scenes;
 pub mod subtitles;
@@ -43,6 +44,9 @@ pub mod video;
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
 pub use learned::Learned;
+
+pub(crate) use images::failed as drawing_failed;
+pub(crate) use placed::{Placed, one_by_one, pack, place, storages};
 
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use super::{
     Cached, Context, Error, Kind,
-    images::{self, Placed, failed, pack, place, png, unusable},
+    images::{self, failed, png, unusable},
+    placed::{Placed, one_by_one, pack, place},
 };
 use crate::{
     diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
@@ -220,7 +221,8 @@ impl<'a> Refiner<'a> {
 /// Where the second model goes over pictures of `size`.
 fn on(plan: &Plan<'_>, device: DeviceChoice, size: Size) -> Result<Placed, Error> {
     let rows = if plan.guidance_scale() > 1.0 { 2 } else { 1 };
-    place(&plan.pipeline.memory, device, &[size], &[plan.storage()], rows, |device, storage| {
+    let memory = one_by_one(&plan.pipeline.memory);
+    place(&memory, device, &[size], &[plan.storage()], rows, |device, storage| {
         let footprints = Footprints::stored(&plan.model, &plan.geometry, device, storage)?;
         match plan.settings.denoising_start {
             Some(_) => Ok(footprints),

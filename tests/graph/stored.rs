@@ -117,7 +117,13 @@ fn in_pieces(document: &Document, part: &Path, given: &[(String, Tensor)]) -> Ve
     assert!(pieces.len() > 1, "{}", name(part));
     let links = pieces.into_iter().map(|mut piece| {
         piece.document.unpack_in_turn();
-        Link { onnx: piece.document.to_bytes().into(), inputs: piece.inputs, outputs: piece.outputs }
+        Link {
+            onnx: piece.document.to_bytes().into(),
+            inputs: piece.inputs,
+            outputs: piece.outputs,
+            tensors: 8 << 20,
+            stays: false,
+        }
     });
     let outputs = document.outputs().map(str::to_owned).collect();
     let options = Options::default();

@@ -132,6 +132,10 @@ fn a_single_picture_is_drawn_in_less_memory_too() {
     let line = "image --prompt snow --size 160x288 --inference-steps 1 --device cpu -o snow.png";
     let output = make(&place, line, "store", "memory.held:refuse@51000000");
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert!(said(&output).contains("going on with one part loaded at a time"), "{}", said(&output));
+    assert!(
+        said(&output).contains("going on at 160x288, with one part loaded at a time"),
+        "{}",
+        said(&output)
+    );
     assert!(place.path("snow.png").is_file());
 }

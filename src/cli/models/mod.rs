@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-pub(super) use self::optimize::pack;
 use self::report::Reporter;
 use super::{
     args::{MachineArgs, OutputArgs},

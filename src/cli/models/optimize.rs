@@ -78,7 +78,7 @@ fn bytes(onnx: &std::path::Path) -> u64 {
 }
 
 /// The model with its weights kept as `storage`; what is made for it is shown while it is made.
-pub(in super::super) fn pack(
+fn pack(
     model: &Model,
     storage: Storage,
     cancel: &Cancel,

@@ -21,7 +21,9 @@ pub(super) fn settings(builder: SessionBuilder, weights: Weights) -> ort::Result
     let builder =
         builder.with_inter_threads(1)?.with_deterministic_compute(true)?.with_memory_pattern(false)?;
     let builder = match weights {
-        Weights::Arranged => return Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?),
+        Weights::Arranged | Weights::Staying => {
+            return Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?);
+        }
         Weights::WhereTheyLie | Weights::Packed => {
             builder.with_optimization_level(GraphOptimizationLevel::Level2)?.with_prepacking(false)?
         }

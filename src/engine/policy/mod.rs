@@ -130,6 +130,14 @@ pub(super) fn shrunk(options: &Options) -> Option<String> {
     often.then(|| format!("gpu:{index}"))
 }
 
+/// The arena that is shrunk after each run of a piece that stays loaded: each has one of its own.
+pub(super) fn shrunk_between(options: &Options) -> Option<String> {
+    match options.device {
+        Device::Cuda(index) => Some(format!("gpu:{index}")),
+        Device::Cpu | Device::CoreMl => None,
+    }
+}
+
 /// Whether the loaded ONNX Runtime was built with provider `P`.
 #[cfg(any(feature = "cuda", feature = "coreml"))]
 fn in_library<P: ort::ep::ExecutionProvider>() -> Result<(), String> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    engine::{CoreMl, Cuda, DeviceChoice, Policy, Residency, Tiling},
+    engine::{CoreMl, Cuda, DeviceChoice, Policy, Residency, Sharing, Tiling},
     graph::Storage,
     pipeline::{
         fields::Fields,
@@ -40,8 +40,10 @@ pub struct Memory {
     pub budget: Budget,
     /// Where they run.
     pub device: DeviceChoice,
-    /// A second device, which takes one half of guidance.
+    /// A second device, which works at the same time.
     pub beside: Option<DeviceChoice>,
+    /// What the two share.
+    pub share: Sharing,
     /// How they are held; none for the fastest way that fits.
     pub offload: Option<Residency>,
     /// How the weights of text encoders and denoisers are kept.
@@ -60,6 +62,7 @@ impl Memory {
         let budget = bytes(64 << 20..=1 << 50).map(Budget::Bytes).or_auto(Budget::Auto);
         let budget = fields.get("budget", &budget);
         let device = fields.get("device", &device());
+        let share = fields.get("share", &variant());
         let offload = fields.get("offload", &offload());
         let storage = fields.get("storage", &storage());
         let batch = fields.get("batch", &batch());
@@ -78,6 +81,7 @@ impl Memory {
             budget: budget?,
             device,
             beside,
+            share: share?,
             offload: offload?,
             storage: storage?,
             batch: batch?,

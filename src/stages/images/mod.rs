@@ -6,13 +6,13 @@
 
 mod card;
 mod painter;
-mod placed;
 mod plan;
+mod shared;
 mod stage;
 
 pub(super) use painter::png;
-pub(super) use placed::{Placed, pack, place};
-pub(super) use plan::{failed, unusable};
+pub(crate) use plan::failed;
+pub(super) use plan::unusable;
 pub(super) use stage::latents;
 pub use stage::{Decided, cached, decide, run};
 

@@ -11,9 +11,11 @@ use ndarray::Array4;
 use ndarray_npy::WriteNpyExt;
 
 use super::{
-    super::{Context, Error, Kind},
+    super::{
+        Context, Error, Kind,
+        placed::{self, Placed, place, storages},
+    },
     card,
-    placed::{self, Placed, place, storages},
     plan::{Brush, Drawn, Looking, Plan, failed},
     stage::Decided,
 };
@@ -51,6 +53,16 @@ impl<'a> Painter<'a> {
         drawer.notes().iter().for_each(|line| ctx.note(line));
         (painter.drawer, painter.placed) = (Some(drawer), Some(placed));
         Ok(painter)
+    }
+
+    /// Another one on the second device, where two share the pictures.
+    pub(super) fn second(&self) -> Result<Option<Self>, Error> {
+        let placed = self.placed.as_ref().and_then(Placed::second);
+        let (Some(brush), Some(placed)) = (&self.plan.brush, placed) else { return Ok(None) };
+        let mut second = Self { plan: self.plan, drawer: None, placed: None, stored: self.stored.clone() };
+        second.drawer = Some(second.load(brush, placed.options())?);
+        second.placed = Some(placed);
+        Ok(Some(second))
     }
 
     fn place(&self, brush: &Brush, device: DeviceChoice) -> Result<Placed, Error> {
@@ -113,7 +125,7 @@ impl<'a> Painter<'a> {
     }
 
     /// Packs the weights, if they are kept smaller and are not yet.
-    fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
+    pub(super) fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
         let (Some(brush), Some(placed)) = (&self.plan.brush, &self.placed) else { return Ok(()) };
         if placed.storage.is_none() || self.stored.is_some() {
             return Ok(());

@@ -5,14 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Context, Error, Kind},
+    super::{Context, Error, Kind, placed::storages},
     VERSION, card,
-    placed::storages,
 };
 use crate::{
     diffusion::{self, Geometry},
     digest::Digest,
-    engine::Tiling,
+    engine::{Sharing, Tiling},
     graph::Storage,
     models::{self, Adapter, Catalog, Model},
     pipeline::{ImageSize, Images, Memory, Pipeline},
@@ -142,6 +141,11 @@ impl<'a> Plan<'a> {
         Ok(Self { settings, memory, brush, sizes, why, looking, hands_over })
     }
 
+    /// Whether two devices share the pictures.
+    pub(super) fn is_shared(&self) -> bool {
+        self.brush.is_some() && self.memory.beside.is_some() && self.memory.share == Sharing::Pictures
+    }
+
     /// Where the picture of `scene` at `size` lies, drawn with weights kept as `storage`. Device and ONNX Runtime are no part of it:
     /// they change the last bits of a picture, not what it shows.
     pub(super) fn key(&self, scene: &Scene, size: Size, storage: Option<Storage>) -> Result<Key, Error> {
@@ -256,7 +260,7 @@ pub(in crate::stages) fn unusable(error: models::Error) -> Error {
 }
 
 /// Which kind of trouble a drawing error is.
-pub(in crate::stages) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error {
+pub(crate) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error {
     use crate::engine::Error as E;
     use diffusion::Error as D;
     let kind = match &error {
@@ -266,7 +270,7 @@ pub(in crate::stages) fn failed(error: diffusion::Error, place: impl Into<String
             Kind::Missing
         }
         D::Engine(E::DeviceUnusable { .. }) => Kind::Missing,
-        D::Request(_) | D::Size { .. } => Kind::Invalid,
+        D::Request(_) | D::Latents { .. } | D::Size { .. } => Kind::Invalid,
         _ => Kind::Failed,
     };
     Error::new(kind, place, error)

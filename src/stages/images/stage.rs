@@ -7,6 +7,7 @@ use super::{
     super::{Cached, Context, Error, Kind},
     painter::Painter,
     plan::{Drawn, Plan},
+    shared,
 };
 use crate::{
     engine::{Device, Residency},
@@ -25,6 +26,10 @@ use crate::{
 pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Result<Vec<Still>, Error> {
     let plan = Plan::new(pipeline, ctx)?;
     let mut painter = None;
+    let made = match plan.is_shared() {
+        true => shared::draw_missing(&plan, &mut painter, scenes, ctx)?,
+        false => Vec::new(),
+    };
     let mut stills = Vec::with_capacity(scenes.len());
     for (index, scene) in scenes.iter().enumerate() {
         ctx.cancel.check()?;
@@ -36,14 +41,14 @@ pub fn run(pipeline: &Pipeline, scenes: &[Scene], ctx: &mut Context<'_>) -> Resu
                 draw(&plan, &mut painter, scene, &item, ctx)?
             }
         };
-        ctx.step(origin == Origin::Hit);
+        ctx.step(origin == Origin::Hit && !made.contains(&index));
         stills.push(drawn.still(scene));
     }
     Ok(stills)
 }
 
 /// Whether the bytes of a picture, and of its latents if it has some, are what they were.
-fn is_whole(drawn: &Drawn, ctx: &Context<'_>) -> Result<bool, Error> {
+pub(super) fn is_whole(drawn: &Drawn, ctx: &Context<'_>) -> Result<bool, Error> {
     for object in [Some(drawn.image), drawn.latents].into_iter().flatten() {
         if ctx.store.get(object)?.is_none() {
             return Ok(false);
@@ -107,7 +112,7 @@ pub(in crate::stages) fn latents(
 }
 
 /// Draws one picture, smaller and smaller while memory runs out.
-fn draw<'a>(
+pub(super) fn draw<'a>(
     plan: &'a Plan<'a>,
     painter: &mut Option<Painter<'a>>,
     scene: &Scene,

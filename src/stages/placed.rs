@@ -3,14 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use super::{
-    super::{Context, Error, Kind, learned::Learned},
-    plan::failed,
-};
+use super::{Context, Error, Kind, images::failed, learned::Learned};
 use crate::{
     diffusion::{self, Footprints, Options},
     digest::Digest,
-    engine::{self, Bytes, Candidate, Clean, Device, DeviceChoice, Rung, Wishes},
+    engine::{self, Bytes, Candidate, Clean, Device, DeviceChoice, Rung, Sharing, Wishes},
     graph::Storage,
     models::{Model, PartKind},
     pipeline::{Budget, Memory, WeightStorage},
@@ -18,13 +15,15 @@ use crate::{
 };
 
 /// What was decided, and why in words.
-pub(in crate::stages) struct Placed {
+pub(crate) struct Placed {
     session: engine::Options,
-    /// Where the other half of guidance runs, at the same time.
+    /// What works at the same time.
     beside: Option<engine::Options>,
+    /// What it does.
+    sharing: Sharing,
     sizes: Vec<Size>,
     /// How weights are kept, if not as they are.
-    pub(in crate::stages) storage: Option<Storage>,
+    pub(crate) storage: Option<Storage>,
     /// Each size with each number of rows, weights kept so.
     candidates: Vec<Candidate>,
     rung: Rung,
@@ -41,7 +40,7 @@ pub(in crate::stages) struct Placed {
 }
 
 /// The ways in which weights may be kept, the most wished for first.
-pub(in crate::stages) fn storages(memory: &Memory) -> Vec<Option<Storage>> {
+pub(crate) fn storages(memory: &Memory) -> Vec<Option<Storage>> {
     match memory.storage {
         WeightStorage::Auto => vec![None, Some(Storage::Int8)],
         WeightStorage::None => vec![None],
@@ -49,9 +48,15 @@ pub(in crate::stages) fn storages(memory: &Memory) -> Vec<Option<Storage>> {
     }
 }
 
+/// What is wished where pictures are drawn one after the other: of two devices that would share them, the first.
+pub(crate) fn one_by_one(memory: &Memory) -> Memory {
+    let beside = memory.beside.filter(|_| memory.share != Sharing::Pictures);
+    Memory { beside, ..memory.clone() }
+}
+
 /// Decides for the first of `sizes` that fits into memory with weights kept in one of the ways of `storages`; `rows`
 /// are 2 under guidance.
-pub(in crate::stages) fn place<'a>(
+pub(crate) fn place<'a>(
     memory: &Memory,
     device: DeviceChoice,
     sizes: &[Size],
@@ -61,8 +66,10 @@ pub(in crate::stages) fn place<'a>(
 ) -> Result<Placed, Error> {
     let machine = engine::probe();
     let unusable = |error| failed(diffusion::Error::Engine(error), "");
-    // The two devices of guidance are those that were asked for: the processor, as the last resort, works alone.
-    let both = memory.beside.filter(|_| rows == 2 && device == memory.device);
+    // The two devices are those that were asked for: the processor, as the last resort, works alone.
+    let sharing = memory.share;
+    let shares = sharing == Sharing::Pictures || rows == 2;
+    let both = memory.beside.filter(|_| shares && device == memory.device);
     let (device, why_device) = machine.choose(device).map_err(unusable)?;
     let mut session = engine::Options::on(device.device).with(memory.policy);
     let second = match both {
@@ -70,7 +77,7 @@ pub(in crate::stages) fn place<'a>(
         None => None,
     };
     let rows = match memory.batch {
-        _ if second.is_some() => 1..=1,
+        _ if second.is_some() && sharing == Sharing::Guidance => 1..=1,
         Some(batch) => batch.min(rows)..=batch.min(rows),
         None => 1..=rows,
     };
@@ -100,7 +107,7 @@ pub(in crate::stages) fn place<'a>(
             .flat_map(|(size, known)| rows.clone().rev().map(move |rows| candidate(size, known, rows)))
             .collect();
         let placement = match second {
-            Some(second) => engine::place_on_two(device, second, wishes, &candidates),
+            Some(second) => engine::place_on_two(device, second, sharing, wishes, &candidates),
             None => engine::place(device, wishes, &candidates),
         };
         let taken = placement.as_ref().ok().map(|placement| &candidates[placement.candidate]);
@@ -117,10 +124,11 @@ pub(in crate::stages) fn place<'a>(
             size: rung.unwrap_or(0),
             rows: taken.rows as usize,
             residency: placement.residency,
-            limit: placement.predicted,
+            limit: placement.limit,
         };
         return Ok(Placed {
             session,
+            sharing,
             beside: second.map(|second| engine::Options { device: second.device, ..session }),
             sizes: sizes.to_vec(),
             rung,
@@ -139,23 +147,43 @@ pub(in crate::stages) fn place<'a>(
 
 impl Placed {
     /// How a model is opened for it.
-    pub(in crate::stages) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options {
             session: self.session,
             residency: self.rung.residency,
             limit: self.rung.limit,
             rows: self.rung.rows,
-            beside: self.beside,
+            beside: self.beside.filter(|_| self.sharing == Sharing::Guidance),
         }
     }
 
+    /// The same for the second device, where two share the pictures.
+    pub(crate) fn second(&self) -> Option<Self> {
+        let session = self.beside.filter(|_| self.sharing == Sharing::Pictures)?;
+        Some(Self {
+            session,
+            beside: None,
+            sharing: self.sharing,
+            sizes: self.sizes.clone(),
+            storage: self.storage,
+            candidates: self.candidates.clone(),
+            rung: self.rung,
+            allowed: self.allowed,
+            stepped: false,
+            _limit: None,
+            why_device: None,
+            lines: Vec::new(),
+            warning: None,
+        })
+    }
+
     /// The size drawn.
-    pub(in crate::stages) fn size(&self) -> Size {
+    pub(crate) fn size(&self) -> Size {
         self.sizes[self.rung.size]
     }
 
     /// The most bytes it is expected to take.
-    pub(in crate::stages) fn predicted(&self) -> u64 {
+    pub(crate) fn predicted(&self) -> u64 {
         let size = self.size();
         let is_taken = |candidate: &&Candidate| {
             (candidate.width, candidate.height) == (size.width, size.height)
@@ -163,12 +191,15 @@ impl Placed {
         };
         match self.rung.residency {
             engine::Residency::Sequential => self.rung.limit,
-            residency => self.candidates.iter().find(is_taken).map_or(0, |c| c.held(residency)),
+            residency => {
+                let taken = self.candidates.iter().find(is_taken);
+                taken.map_or(0, |candidate| candidate.taking(residency, self.rung.limit))
+            }
         }
     }
 
     /// Begins where an earlier run of this model on this device ended up, in as much memory.
-    pub(in crate::stages) fn recall(&mut self, model: Digest, memory: &Memory, ctx: &Context<'_>) {
+    pub(crate) fn recall(&mut self, model: Digest, memory: &Memory, ctx: &Context<'_>) {
         let wished = self.sizes[0];
         let Some(learned) = Learned::recall(ctx.store, model, self.session.device, wished, self.allowed)
         else {
@@ -190,7 +221,7 @@ impl Placed {
     }
 
     /// Says what was decided.
-    pub(in crate::stages) fn tell(&self, ctx: &mut Context<'_>) {
+    pub(crate) fn tell(&self, ctx: &mut Context<'_>) {
         self.why_device.iter().chain(&self.lines).for_each(|line| ctx.note(line));
         if let Some(warning) = &self.warning {
             ctx.warn(warning);
@@ -199,7 +230,7 @@ impl Placed {
 
     /// After memory ran out with `error`: one step down, and from the last one to the processor, which `again`
     /// places on.
-    pub(in crate::stages) fn step_down(
+    pub(crate) fn step_down(
         &mut self,
         error: Error,
         model: &Model,
@@ -228,8 +259,13 @@ impl Placed {
         Ok(())
     }
 
+    /// Whether memory ran out on the way here, which nobody was told yet who remembers it.
+    pub(crate) fn has_stepped(&self) -> bool {
+        self.stepped
+    }
+
     /// A picture was drawn: what it took to get here is worth knowing next time.
-    pub(in crate::stages) fn worked(&mut self, model: &Model, digest: Digest, ctx: &Context<'_>) {
+    pub(crate) fn worked(&mut self, model: &Model, digest: Digest, ctx: &Context<'_>) {
         if !std::mem::replace(&mut self.stepped, false) {
             return;
         }
@@ -277,11 +313,7 @@ impl Learned {
 }
 
 /// The model with its weights kept as `storage`, which is told while it is made.
-pub(in crate::stages) fn pack(
-    model: &Model,
-    storage: Option<Storage>,
-    ctx: &mut Context<'_>,
-) -> Result<Model, Error> {
+pub(crate) fn pack(model: &Model, storage: Option<Storage>, ctx: &mut Context<'_>) -> Result<Model, Error> {
     let Some(storage) = storage else { return Ok(model.clone()) };
     const MIB: u64 = 1 << 20;
     let mut told = None;

@@ -1,0 +1,17 @@
+//! Decides what fits where, before anything is loaded. Pure: it looks at numbers only.
+
+mod demand;
+mod level;
+mod place;
+mod residency;
+mod room;
+#[cfg(test)]
+mod sample;
+mod shared;
+
+pub use demand::{Candidate, Demand, InPieces};
+pub use level::Level;
+pub use place::{Placement, TooSmall, Wishes, place};
+pub use residency::Residency;
+pub use room::{allowance, tight};
+pub use shared::{Share, Sharing, place_on_two};

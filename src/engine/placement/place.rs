@@ -1,0 +1,401 @@
+//! Which way fits.
+
+use super::{
+    super::{Bytes, Device, DeviceMemory, process},
+    Candidate, Level, Residency, Share, allowance,
+};
+
+/// What a user asks of a placement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Bytes that may be used; none for what the device has free less a reserve.
+    pub budget: Option<u64>,
+    /// Bytes of that which this process holds already, models aside.
+    pub held: u64,
+    /// How the model is held; none for the fastest way that fits.
+    pub residency: Option<Residency>,
+    /// Whether no part may stay loaded when it has done its work.
+    pub drops: bool,
+}
+
+impl Wishes {
+    /// On `device`: the memory of the processor is this process's own too.
+    pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
+        let held = if device == Device::Cpu { process().resident } else { 0 };
+        Self { budget, held, residency, drops: false }
+    }
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Where it runs.
+    pub device: Device,
+    /// The candidate taken, by its position in the list.
+    pub candidate: usize,
+    /// What stays loaded.
+    pub residency: Residency,
+    /// The level of the budget.
+    pub level: Level,
+    /// Bytes that may be used.
+    pub budget: u64,
+    /// The most bytes it is expected to take.
+    pub predicted: u64,
+    /// The most bytes that a part in pieces may hold, of one model.
+    pub limit: u64,
+    /// What each device takes of that, the first one's first.
+    pub shares: Vec<Share>,
+    /// The decision in plain lines, to be printed as they are.
+    pub lines: Vec<String>,
+}
+
+/// Nothing fits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{device} has {} for models, and the smallest way to draw ({width}x{height}{}) needs {}: {} more; raise `--memory-budget`, close other programs, or choose a smaller model",
+    Bytes(*budget), if *residency == Residency::Sequential { ", in pieces".to_owned() } else { format!(", {residency}") }, Bytes(*needed), Bytes(needed - budget)
+)]
+pub struct TooSmall {
+    /// The device.
+    pub device: Device,
+    /// Bytes that may be used.
+    pub budget: u64,
+    /// Bytes that the smallest way would take.
+    pub needed: u64,
+    /// Its width.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
+    /// How the model would be held.
+    pub residency: Residency,
+}
+
+/// Decides how to draw on `device`.
+///
+/// `candidates` go from the one most wished for to the smallest, and there is at least one; those of one
+/// size stand together, and differ in how weights are stored, those of one such way together again, and in
+/// rows. Of the sizes that are not above what the level may draw
+/// ([`Level::pixels`]; the smallest always may) the first that fits is taken, held in the fastest way that
+/// fits: part by part and in pieces go before weights that are kept smaller and these before smaller pictures,
+/// because the first cost seconds and no detail, the second a little of it.
+pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) -> Result<Placement, TooSmall> {
+    let allowed = wishes.allowed(device);
+    let ground = Ground { device, copies: 1, allowed, candidates: candidates.to_vec() };
+    place_on(&[ground], wishes.level(device), wishes)
+}
+
+impl Wishes {
+    /// Bytes that may be used on `device` beside what the process holds already.
+    pub(super) fn allowed(&self, device: &DeviceMemory) -> u64 {
+        // What is held is in no device's free memory.
+        match self.budget {
+            Some(budget) if device.device == Device::Cpu => budget.saturating_sub(self.held),
+            budget => allowance(device, budget),
+        }
+    }
+
+    pub(super) fn level(&self, device: &DeviceMemory) -> Level {
+        Level::of(self.budget.unwrap_or(device.total))
+    }
+}
+
+/// A device that takes part, and what each candidate is for it.
+pub(super) struct Ground<'a> {
+    pub(super) device: &'a DeviceMemory,
+    /// How many models it holds.
+    pub(super) copies: u64,
+    /// Bytes that may be used.
+    pub(super) allowed: u64,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+impl Ground<'_> {
+    fn holds(&self, candidate: usize, residency: Residency) -> bool {
+        self.candidates[candidate].held(residency) <= self.allowed
+    }
+
+    /// By how much the least that `candidate` takes is too much.
+    fn missing(&self, candidate: usize, residency: Residency) -> u64 {
+        self.candidates[candidate].held(residency).saturating_sub(self.allowed)
+    }
+
+    fn share(&self, candidate: usize, residency: Residency) -> Share {
+        Share {
+            device: self.device.device,
+            copies: self.copies,
+            budget: self.allowed,
+            predicted: self.candidates[candidate].taking(residency, self.allowed),
+        }
+    }
+}
+
+/// Decides how to draw where all of `grounds` take part, the first of which leads.
+pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> Result<Placement, TooSmall> {
+    let lead = &grounds[0];
+    let (device, candidates) = (lead.device, &lead.candidates);
+    let least = candidates.iter().map(Candidate::pixels).min().unwrap_or(0);
+    let may = |candidate: &Candidate| candidate.pixels() <= level.pixels().max(least);
+    // On the processor a piece is loaded by mapping it: nothing is won by loading the next one meanwhile.
+    let cards = grounds.iter().any(|ground| ground.device.device != Device::Cpu);
+    let useful = |residency: &Residency| match wishes.residency {
+        Some(wished) => *residency == wished,
+        None if wishes.drops && *residency == Residency::Resident => false,
+        None => *residency != Residency::Group || cards,
+    };
+    let mut sizes: Vec<_> = candidates.iter().map(Candidate::kind).collect();
+    sizes.dedup();
+    let allowed_at = |(at, candidate): (usize, &Candidate)| may(candidate).then_some(at);
+    let fitting = sizes.iter().find_map(|&size| {
+        Residency::ALL.into_iter().filter(useful).find_map(|residency| {
+            let of_size = candidates.iter().enumerate().filter(|(_, c)| c.kind() == size);
+            let fits = |at: &usize| grounds.iter().all(|ground| ground.holds(*at, residency));
+            of_size.filter_map(allowed_at).find(fits).map(|at| (at, residency))
+        })
+    });
+    let Some((index, residency)) = fitting else {
+        return Err(too_small(grounds, candidates.iter().enumerate().filter_map(allowed_at), wishes));
+    };
+    let candidate = &candidates[index];
+    let shares: Vec<Share> = grounds.iter().map(|ground| ground.share(index, residency)).collect();
+    let predicted = shares[0].predicted;
+    let lines = vec![match wishes.budget {
+        Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
+        None => format!(
+            "memory: {} total, {} free on {}, level {level}",
+            Bytes(device.total),
+            Bytes(device.free),
+            device.device
+        ),
+    }];
+    let mut placement = Placement {
+        device: device.device,
+        candidate: index,
+        residency,
+        level,
+        budget: lead.allowed,
+        predicted,
+        limit: shares.iter().map(|share| share.predicted / share.copies).min().unwrap_or(predicted),
+        shares,
+        lines,
+    };
+    placement.tell(candidate, candidates, wishes, may(&candidates[0]));
+    Ok(placement)
+}
+
+/// Of the candidates that may be drawn, the one that misses by the least.
+fn too_small(grounds: &[Ground<'_>], candidates: impl Iterator<Item = usize>, wishes: Wishes) -> TooSmall {
+    let residency = wishes.residency.unwrap_or(Residency::Sequential);
+    let worst = |at: usize| {
+        let missing = |ground: &&Ground<'_>| ground.missing(at, residency);
+        (at, grounds.iter().max_by_key(missing).unwrap_or(&grounds[0]))
+    };
+    let nearest = candidates.map(worst).min_by_key(|(at, ground)| ground.missing(*at, residency));
+    let (at, ground) = nearest.unwrap_or((0, &grounds[0]));
+    let candidate = &ground.candidates[at];
+    TooSmall {
+        device: ground.device.device,
+        budget: ground.allowed,
+        needed: candidate.held(residency),
+        width: candidate.width,
+        height: candidate.height,
+        residency,
+    }
+}
+
+impl Placement {
+    /// Says what was decided: for `candidate`, whose wished for one is the first of `candidates`, which `may` be drawn
+    /// at this level.
+    fn tell(&mut self, candidate: &Candidate, candidates: &[Candidate], wishes: Wishes, may: bool) {
+        let lines = &mut self.lines;
+        let held = match self.residency {
+            Residency::Resident => "every part stays loaded",
+            Residency::Model => "one part is loaded at a time",
+            Residency::Group => "each part runs in pieces, the next one loaded meanwhile",
+            Residency::Sequential => "each part runs in pieces, one loaded at a time",
+        };
+        let more = match self.predicted > candidate.held(self.residency) {
+            true => ", besides those that fit and stay",
+            false => "",
+        };
+        let size = format!("{}x{}", candidate.width, candidate.height);
+        let (predicted, budget) = (Bytes(self.predicted), Bytes(self.budget));
+        lines.push(format!("images: {size}, {held}{more}, {predicted} expected of {budget}"));
+        if candidate.rows < candidates.iter().map(|candidate| candidate.rows).max().unwrap_or(0) {
+            lines.push(
+                "images: guidance takes two runs of one row each, to halve what a run holds".to_owned(),
+            );
+        }
+        if let Some(stored) = candidate.stored {
+            lines.push(match candidates[0].stored {
+                Some(_) => {
+                    format!("images: weights are kept as {stored} and unpacked just before they are used")
+                }
+                None => {
+                    format!(
+                        "images: weights are kept as {stored}: as they are, {size} needs {}",
+                        candidates
+                            .iter()
+                            .filter(|c| (c.width, c.height, c.stored)
+                                == (candidate.width, candidate.height, None))
+                            .map(|c| c.held(wishes.residency.unwrap_or(Residency::Sequential)))
+                            .min()
+                            .map_or_else(String::new, |bytes| Bytes(bytes).to_string())
+                    )
+                }
+            });
+        }
+        let wished = &candidates[0];
+        if (wished.width, wished.height) != (candidate.width, candidate.height) {
+            lines.push(format!(
+                "images: {size} instead of {}x{}, which {}",
+                wished.width,
+                wished.height,
+                if may {
+                    format!("needs {}", Bytes(wished.in_pieces()))
+                } else {
+                    format!("is too large for level {}", self.level)
+                }
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Placement {
+    /// Which candidate, rows aside, and how it is held: the less, the faster.
+    pub(super) fn speed(&self) -> (usize, Residency) {
+        (self.candidate, self.residency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::sample::{GIB, MIB, candidate, device, of, random},
+        *,
+    };
+
+    #[test]
+    fn plenty_keeps_everything_loaded_at_the_wished_size() {
+        let placement = place(
+            &device(24 * GIB, 22 * GIB),
+            Wishes::default(),
+            &[candidate(704, 1280), candidate(384, 704)],
+        )
+        .unwrap();
+        assert_eq!((placement.candidate, placement.residency), (0, Residency::Resident));
+        assert_eq!(placement.lines[0], "memory: 24.0 GiB total, 22.0 GiB free on cpu, level high");
+        assert_eq!(placement.lines.len(), 2);
+    }
+
+    #[test]
+    fn less_loads_part_by_part_and_still_less_draws_smaller_and_says_so() {
+        let candidates = [candidate(288, 512), candidate(256, 448)];
+        let taken = |budget| {
+            let placement = place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
+            (placement.candidate, placement.residency, placement.lines)
+        };
+        let (resident, apart) = (candidates[0].resident(), candidates[0].one_at_a_time());
+        assert_eq!((taken(resident).0, taken(resident).1), (0, Residency::Resident));
+        assert_eq!((taken(resident - 1).0, taken(resident - 1).1), (0, Residency::Model));
+        let pieces = candidates[0].in_pieces();
+        assert_eq!((taken(apart - 1).0, taken(apart - 1).1), (0, Residency::Sequential));
+        let (index, residency, lines) = taken(pieces - 1);
+        assert_eq!((index, residency), (1, Residency::Sequential));
+        assert!(lines[2].contains("256x448 instead of 288x512, which needs"), "{lines:?}");
+    }
+
+    #[test]
+    fn rows_one_by_one_go_before_pieces_and_a_wish_is_kept() {
+        let two = candidate(288, 512);
+        let mut one = Candidate { rows: 1, ..two.clone() };
+        one.demands.iter_mut().for_each(|demand| demand.activations /= 2);
+        let (between, candidates) = (one.one_at_a_time(), [two.clone(), one]);
+        let device = device(24 * GIB, 22 * GIB);
+        let placement = place(&device, of(between), &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (1, Residency::Model));
+        assert!(placement.lines[2].contains("two runs"), "{:?}", placement.lines);
+        let dropping = Wishes { drops: true, ..Wishes::default() };
+        assert_eq!(place(&device, dropping, &candidates).unwrap().residency, Residency::Model);
+        let wished = Wishes { residency: Some(Residency::Sequential), ..Wishes::default() };
+        let placement = place(&device, wished, &candidates).unwrap();
+        assert_eq!((placement.candidate, placement.residency), (0, Residency::Sequential));
+        let wished = Wishes { budget: Some(GIB), residency: Some(Residency::Model), ..Wishes::default() };
+        let error = place(&device, wished, &candidates).unwrap_err();
+        assert!(error.to_string().contains("288x512, model"), "{error}");
+    }
+
+    #[test]
+    fn weights_are_kept_smaller_before_the_picture_is_and_only_then() {
+        let full = candidate(288, 512);
+        let mut packed = Candidate { stored: Some("int8"), ..full.clone() };
+        packed.demands.iter_mut().for_each(|demand| {
+            demand.weights /= 4;
+            demand.least = demand.least * 9 / 10;
+        });
+        let candidates = [full.clone(), packed.clone(), candidate(256, 448)];
+        let taken = |budget| place(&device(24 * GIB, 22 * GIB), of(budget), &candidates).unwrap();
+        let enough = taken(full.in_pieces());
+        assert_eq!((enough.candidate, enough.residency), (0, Residency::Sequential));
+        assert!(!enough.lines.join("\n").contains("int8"), "{:?}", enough.lines);
+        let less = taken(full.in_pieces() - 1);
+        assert_eq!(less.candidate, 1);
+        assert!(less.predicted < full.in_pieces());
+        assert!(less.lines[2].contains("kept as int8: as they are, 288x512 needs"), "{:?}", less.lines);
+        assert_eq!(taken(packed.in_pieces() - 1).candidate, 2);
+        let wished = place(&device(24 * GIB, 22 * GIB), of(8 * GIB), &candidates[1..2]).unwrap();
+        assert!(wished.lines[2].contains("unpacked just before"), "{:?}", wished.lines);
+    }
+
+    #[test]
+    fn a_low_level_draws_no_large_picture_even_if_it_fits() {
+        let candidates = [candidate(704, 1280), candidate(288, 512)];
+        let placement = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates).unwrap();
+        assert_eq!(placement.candidate, 1);
+        assert!(placement.lines[2].contains("too large for level very low"), "{:?}", placement.lines);
+        let only = place(&device(64 * GIB, 60 * GIB), of(7 * GIB), &candidates[..1]).unwrap();
+        assert_eq!(only.candidate, 0, "what is asked for exactly is drawn");
+    }
+
+    #[test]
+    fn too_little_says_by_how_much() {
+        let error = place(&device(24 * GIB, 22 * GIB), of(512 * MIB), &[candidate(384, 704)]).unwrap_err();
+        assert_eq!(error.needed, 80 * MIB + 384 * 704 * 2000);
+        assert!(error.to_string().contains("84 MiB more"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_placement_fits_and_more_memory_never_draws_smaller_or_slower(
+            budget in 0..8 * GIB,
+            more in 0..8 * GIB,
+            parts in prop::collection::vec((1..4 * GIB, 1..16_000u64, 1..100u64), 1..4),
+            cuda in any::<bool>(),
+        ) {
+            let device = DeviceMemory {
+                device: if cuda { Device::Cuda(0) } else { Device::Cpu },
+                ..device(64 * GIB, 60 * GIB)
+            };
+            let candidates = random(&parts, &[2, 1]);
+            let speed = |placement: &Placement| (placement.candidate / 2, placement.residency);
+            match place(&device, of(budget), &candidates) {
+                Err(error) => prop_assert!(error.needed > budget),
+                Ok(placement) => {
+                    prop_assert!(placement.predicted <= budget);
+                    prop_assert!(cuda || placement.residency != Residency::Group);
+                    let richer = place(&device, of(budget + more), &candidates);
+                    let richer = richer.unwrap();
+                    prop_assert!(speed(&richer) <= speed(&placement));
+                    // What stays loaded need not be loaded again: the more, the faster.
+                    if speed(&richer) == speed(&placement) {
+                        prop_assert!(richer.predicted >= placement.predicted);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which pieces of a graph stay loaded between runs, by what memory there is.
+
+use super::Liveness;
+
+/// A graph in pieces that hold as little as can be.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    /// The first node of each.
+    pub starts: Vec<usize>,
+    /// Bytes of weights of each.
+    pub weights: Vec<u64>,
+    /// The most bytes that one of them holds while it runs, weights included.
+    pub most: u64,
+}
+
+impl Liveness {
+    /// In pieces that hold as little as can be; of all ways to do so, the one that hands over the fewest bytes.
+    pub fn in_pieces(&self) -> Pieces {
+        let starts = self.cuts(0);
+        let ends = starts.iter().skip(1).copied().chain([self.weights.len()]);
+        let weights =
+            starts.iter().zip(ends).map(|(&from, until)| self.weights[from..until].iter().sum()).collect();
+        Pieces { starts, weights, most: self.least() }
+    }
+}
+
+impl Pieces {
+    /// What each piece takes that stays loaded, by what its weights `take`, the lightest first: in this order they
+    /// stay, because the light ones are those whose weights are used most often in a run.
+    pub fn lightest(&self, take: impl Fn(u64) -> u64) -> Vec<u64> {
+        let mut weights: Vec<u64> = self.weights.iter().map(|&bytes| take(bytes)).collect();
+        weights.sort_unstable();
+        weights
+    }
+
+    /// Which pieces stay loaded in so many bytes.
+    pub fn staying(&self, bytes: u64, take: impl Fn(u64) -> u64) -> Vec<bool> {
+        let mut order: Vec<usize> = (0..self.weights.len()).collect();
+        order.sort_by_key(|&at| self.weights[at]);
+        let mut stays = vec![false; order.len()];
+        let mut taken = 0;
+        for at in order {
+            taken += take(self.weights[at]);
+            if taken > bytes {
+                break;
+            }
+            stays[at] = true;
+        }
+        stays
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lightest_pieces_stay_and_more_room_keeps_more() {
+        let pieces = Pieces { starts: vec![0, 3, 5, 9], weights: vec![7, 2, 5, 2], most: 10 };
+        assert_eq!(pieces.lightest(|bytes| bytes), [2, 2, 5, 7]);
+        let staying = |bytes| pieces.staying(bytes, |bytes| bytes);
+        assert_eq!(staying(1), [false; 4]);
+        assert_eq!(staying(4), [false, true, false, true]);
+        assert_eq!(staying(9), [false, true, true, true]);
+        assert_eq!(staying(16), [true; 4]);
+    }
+}
