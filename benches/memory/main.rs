@@ -6,7 +6,13 @@
 
 mod sizes;
 
-use std::{error::Error, path::Path, process::Command, time::Instant};
+use std::{
+    error::Error,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
 
 use ndarray::{Array4, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -109,6 +115,19 @@ fn main() -> Result<()> {
         }
         show(&step("sd15", "vae_decoder", width, height, 1, How::Pieces))?;
     }
+    for rows in [1, 2] {
+        show(&step("sd15", "unet", 256, 256, rows, How::Whole))?;
+        show(&step("sd15", "unet", 384, 640, rows, How::Whole))?;
+    }
+    for (width, height) in [(384, 640), (512, 512)] {
+        show(&step("sd15", "vae_decoder", width, height, 1, How::Whole))?;
+    }
+    show(&step("sd15", "vae_decoder", 576, 1024, 1, How::Exact))?;
+    for mebibytes in [512, 1024, 2048] {
+        show(&step("sd15", "unet", 512, 768, 2, How::Within(mebibytes)))?;
+    }
+    show(&step("sdxl", "unet", 512, 512, 2, How::Pieces))?;
+    foretold();
     let peak = picture(&models.join("sd15"))?;
     bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
     budgets(&models.join("sd15"))
@@ -209,6 +228,20 @@ fn budgets(model: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How many combinations of model, size and way were measured, and how many of them were foretold.
+static COMBINATIONS: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+
+/// Whether a forecast is near enough: within 10 % or 50 MiB.
+fn is_near(measured: &Measured) -> bool {
+    let off = measured.foretold.abs_diff(measured.peak);
+    off <= 50 << 20 || off <= measured.peak / 10
+}
+
+fn foretold() {
+    let [all, near] = COMBINATIONS.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!("foretold within 10 % or 50 MiB: {near} of {all} combinations");
+}
+
 fn show(step: &Step) -> Result<Measured> {
     let output = Command::new(std::env::current_exe()?).env(STEP, serde_json::to_string(step)?).output()?;
     if !output.status.success() {
@@ -218,6 +251,10 @@ fn show(step: &Step) -> Result<Measured> {
     let model = Path::new(&step.model).file_name().unwrap_or_default().to_string_lossy();
     let what =
         format!("{model} {} {}x{}, {} row(s), {:?}", step.part, step.width, step.height, step.rows, step.how);
+    if step.how != How::Exported {
+        COMBINATIONS[0].fetch_add(1, Ordering::Relaxed);
+        COMBINATIONS[1].fetch_add(u32::from(is_near(&measured)), Ordering::Relaxed);
+    }
     let off = measured.foretold as f64 / measured.peak as f64 - 1.0;
     println!(
         "{what:<52} {:>6.0} MiB {:>6.0} MiB {:>6.1}% {:>8.2}",
