@@ -26,6 +26,10 @@ fn fixtures() -> PathBuf {
 }
 
 fn json<T: for<'a> Deserialize<'a>>(name: &str) -> T {
+fn reference(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models").join(name)
+}
+
     serde_json::from_str(&fs::read_to_string(fixtures().join(name)).unwrap()).unwrap()
 }
 
@@ -458,8 +462,7 @@ fn a_decoder_that_bands_cannot_be_made_of_is_refused() {
     let models = Models::with("velocity");
     let folder = models.find("velocity").path;
     // It makes its picture smaller, and enlarges nowhere.
-    let encoder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/reference/models/parts/vae-sd-encoder/model.onnx");
+    let encoder = reference("parts/vae-sd-encoder/model.onnx");
     fs::copy(encoder, folder.join("vae_decoder/model.onnx")).unwrap();
     let model = models.find("velocity");
     let geometry = Geometry::of(&model).unwrap();

@@ -333,7 +333,7 @@ impl Rewritten {
             let made =
                 layer.outputs.iter().filter(|output| self.document.outputs().any(|name| name == output.name));
             let made: u64 = made.map(|output| 4 * output.elements(layer.height)).sum();
-            Some(layer.held(bands::LEAST)? + made)
+            Some(bands::least(layer)? + made)
         });
         let most = held.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
         Some(Footprint { least: front.least.max(most), ..front })
