@@ -17,12 +17,17 @@ use shortform::{
         schedulers::{self, Config, Schedule},
     },
     engine::{self, Attention, Candidate, Device, Loaded, Policy, Residency, Tiling, Wishes},
+    graph::Document,
     models::{Catalog, Family, Model, Part, PartKind},
     story::{Rng, SchedulerKind, Seed, Size},
 };
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion")
+}
+
+fn reference(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models").join(name)
 }
 
 fn json<T: for<'a> Deserialize<'a>>(name: &str) -> T {
@@ -454,12 +459,43 @@ fn a_vae_decodes_on_bands_what_it_decodes_whole() {
 }
 
 #[test]
+fn what_overflows_in_16_bits_is_decoded_in_32() {
+    let models = Models::with("velocity");
+    let decoder = models.find("velocity").path.join("vae_decoder");
+    copy(&reference("parts/vae-sd-decoder-fp16"), &decoder);
+    let model = models.find("velocity");
+    let geometry = Geometry::of(&model).unwrap();
+    let part = model.part(PartKind::VaeDecoder).unwrap();
+    let options = engine::Options::default();
+    // As a card would compute it: the processor's graphs are in 32 bits from the start.
+    let open = |document| VaeDecoder::of(document, part, &geometry, &options, Way::Whole).unwrap();
+    let latents = |size: f32| {
+        Array4::from_shape_fn((1, geometry.channels, 8, 8), |(_, channel, y, x)| {
+            size * (((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4)
+        })
+    };
+    let mut half = open(Document::read(&part.file).unwrap());
+    half.pixels(&latents(1.0)).unwrap();
+    assert!(!half.overflowed());
+    // More than 65504, the largest number of 16 bits.
+    let large = latents(1e5);
+    let pixels = half.pixels(&large).unwrap();
+    assert!(half.overflowed());
+    assert!(pixels.iter().all(|x| x.is_finite()));
+    let mut full = VaeDecoder::open(part, &geometry, &options, Way::Whole).unwrap();
+    let right = full.pixels(&large).unwrap();
+    assert!(!full.overflowed());
+    assert!(off(&pixels, &right) <= 1e-4, "off by {:e}", off(&pixels, &right));
+    // From now on it needs no second attempt.
+    assert_eq!(half.pixels(&large).unwrap(), pixels);
+}
+
+#[test]
 fn a_decoder_that_bands_cannot_be_made_of_is_refused() {
     let models = Models::with("velocity");
     let folder = models.find("velocity").path;
     // It makes its picture smaller, and enlarges nowhere.
-    let encoder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/reference/models/parts/vae-sd-encoder/model.onnx");
+    let encoder = reference("parts/vae-sd-encoder/model.onnx");
     fs::copy(encoder, folder.join("vae_decoder/model.onnx")).unwrap();
     let model = models.find("velocity");
     let geometry = Geometry::of(&model).unwrap();

@@ -286,6 +286,8 @@ fn options_reach_every_kind_of_setting() {
     assert_eq!(pipeline.video.frame_rate, FrameRate::new(30_000, 1001));
     assert_eq!(pipeline.upscale.engine, UpscaleEngine::Model("real-esrgan".into()));
     assert_eq!(pipeline.title.as_deref(), Some("1984"));
+    let exact = load(&with_sets(&["memory.vae_tiling=exact"])).unwrap();
+    assert_eq!(exact.memory.policy.tiling, Tiling::Exact);
 }
 
 #[test]

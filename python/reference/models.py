@@ -118,6 +118,7 @@ def variants() -> None:
     onnx_parts.with_external_data(p / "unet-sd1", p / "unet-sd1-external", "model.onnx_data")
     onnx_parts.weights_in_bfloat16(p / "unet-sd1", p / "unet-sd1-bf16")
     onnx_parts.all_in_bfloat16(p / "unet-sd1-fp16", p.parent / "bfloat16")
+    onnx_parts.norms_as_one_operator(p / "vae-sd-decoder", p.parent / "vae-group-norm")
 
 
 def classes(name: str) -> dict[str, list[str | None]]:

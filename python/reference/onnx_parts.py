@@ -120,6 +120,44 @@ def all_in_bfloat16(source: Path, target: Path) -> None:
     onnx.save(model, target / "model.onnx")
 
 
+def norms_as_one_operator(source: Path, target: Path) -> None:
+    """Each norm over groups of channels of a picture is one operator, as exporters of newer operator sets write it."""
+    target.mkdir(parents=True, exist_ok=True)
+    model = onnx.load(source / "model.onnx")
+    graph = model.graph
+    numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    numbers |= {node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in graph.node if node.op_type == "Constant"}
+    answered = {node.output[0]: node for node in graph.node}
+    reader = {name: node for node in reversed(graph.node) for name in node.input}
+    made: dict[str, onnx.NodeProto] = {}
+    gone: set[str] = set()
+    for norm in [node for node in graph.node if node.op_type == "InstanceNormalization"]:
+        before, after = answered[norm.input[0]], reader[norm.output[0]]
+        scaled = reader[after.output[0]]
+        moved = reader[scaled.output[0]]
+        weight, bias = (next(numbers[name] for name in node.input if name in numbers) for node in (scaled, moved))
+        if weight.ndim != 3:  # that of attention is over tokens
+            continue
+        inputs = [before.input[0]]
+        for name, values in (("weight", weight), ("bias", bias)):
+            inputs.append(f"{norm.output[0]}.{name}")
+            graph.initializer.append(numpy_helper.from_array(values.reshape(-1), inputs[-1]))
+        made[moved.output[0]] = onnx.helper.make_node("GroupNormalization", inputs, [moved.output[0]], epsilon=norm.attribute[0].f,
+                                                      num_groups=int(numbers[before.input[1]][1]))
+        gone |= {node.output[0] for node in (before, norm, after, scaled)}
+    nodes = [made.get(node.output[0], node) for node in graph.node if node.output[0] not in gone]
+    read = {name for node in nodes for name in node.input} | {output.name for output in graph.output}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    nodes = [node for node in nodes if any(name in read for name in node.output)]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(kept)
+    # A weight for each channel, not each group, from operator set 21 on.
+    model.opset_import[0].version, model.ir_version = 21, 10
+    onnx.checker.check_model(model)
+    onnx.save(model, target / "model.onnx")
+
+
 # The sizes that each kind of part is traced and tried at.
 
 Size = tuple[int, int]

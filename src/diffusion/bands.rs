@@ -21,8 +21,8 @@ use super::{
     scratch::{Plane, Scratch, Space},
 };
 
-/// The fewest rows of a band, counted in the lowest picture of its layer.
-pub(super) const LEAST: u64 = 16;
+/// Bands of fewer rows, counted in the lowest picture of their layer, would read more of their neighbours than pays.
+const LEAST: u64 = 16;
 
 /// A decoder in a front that runs on the whole picture, and layers that run on bands.
 pub(super) struct Bands {
@@ -114,11 +114,20 @@ impl Bands {
     }
 }
 
-/// How many bands a layer is run in: the fewest that each fit into `limit` bytes, or are of [`LEAST`] rows.
+/// How many bands a layer is run in: the fewest that each fit into `limit` bytes, or as many as there can be.
 fn count(layer: &Layer, limit: u64) -> u64 {
-    let most = (layer.height / LEAST).max(1);
     let fits = |count: &u64| layer.held(layer.height.div_ceil(*count)).is_some_and(|held| held <= limit);
-    (1..most).find(fits).unwrap_or(most)
+    (1..most(layer)).find(fits).unwrap_or(most(layer))
+}
+
+/// The most bands that a layer is run in.
+fn most(layer: &Layer) -> u64 {
+    (layer.height / LEAST).max(1)
+}
+
+/// The fewest bytes that a layer can be run in; none if that cannot be known.
+pub(super) fn least(layer: &Layer) -> Option<u64> {
+    layer.held(layer.height.div_ceil(most(layer)))
 }
 
 fn of(whole: &Whole) -> Element {

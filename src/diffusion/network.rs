@@ -73,6 +73,17 @@ impl Network {
         }
     }
 
+    /// The same network computed in 32 bits; none if it is already.
+    pub(super) fn widened(&self) -> Option<Self> {
+        let mut document = self.document.clone();
+        let changed = document.computes_in_16_bits() && document.widen();
+        let wide = |document| Self {
+            rewritten: self.rewritten,
+            ..Self::of(document, &self.path, &self.options, self.way)
+        };
+        changed.then(|| wide(document))
+    }
+
     /// The network in two, of which the second enlarges the picture, where it can be split so and where it
     /// needs more than it may have when its inputs have the lengths of `bound`. Answers the tensor handed over
     /// and its shape, too.
@@ -102,10 +113,10 @@ impl Network {
     /// The network in a front and layers that run on bands, if that is how it is to be run and if it needs more than
     /// it may have when its inputs have the lengths of `bound`.
     pub(super) fn in_bands(&self, bound: &Bindings) -> Result<Option<Bands>, Inseparable> {
-        let (Way::Pieces(limit, _), Tiling::Exact) = (self.way, self.options.policy.tiling) else {
+        let (Way::Pieces(limit, loaded), Tiling::Exact) = (self.way, self.options.policy.tiling) else {
             return Ok(None);
         };
-        let limit = room(limit);
+        let limit = room(limit / loaded.at_once());
         let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
         if rewritten.footprint(bound).is_some_and(|footprint| footprint.least <= limit) {
             return Ok(None);
@@ -333,7 +344,7 @@ impl Rewritten {
             let made =
                 layer.outputs.iter().filter(|output| self.document.outputs().any(|name| name == output.name));
             let made: u64 = made.map(|output| 4 * output.elements(layer.height)).sum();
-            Some(layer.held(bands::LEAST)? + made)
+            Some(bands::least(layer)? + made)
         });
         let most = held.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
         Some(Footprint { least: front.least.max(most), ..front })

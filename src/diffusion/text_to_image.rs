@@ -32,6 +32,9 @@ pub struct TextToImage {
     scheduler: Config,
     profile: Profile,
     notes: Vec<String>,
+    fallbacks: Vec<String>,
+    /// Whether the VAE decoder needs 32 bits where its file has 16.
+    overflows: bool,
     adapter: Option<IpAdapter>,
     denoiser: Option<Denoiser>,
     /// On a second device.
@@ -82,6 +85,8 @@ impl TextToImage {
             geometry,
             scheduler,
             notes,
+            fallbacks: Vec::new(),
+            overflows: false,
             adapter: None,
             denoiser: None,
             beside: None,
@@ -109,6 +114,11 @@ impl TextToImage {
     /// What was done otherwise than the model's files say, in plain lines.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What went on in another way than was decided since this was last asked, in plain lines.
+    pub fn take_fallbacks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.fallbacks)
     }
 
     /// The size nearest to `wanted` that the model can do: see [`Geometry::nearest_size`].
@@ -379,10 +389,21 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.way())?
+                let mut decoder =
+                    VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.way())?;
+                if self.overflows {
+                    decoder.widen();
+                }
+                decoder
             }
         };
         let image = decoder.decode(latents);
+        if decoder.overflowed() && !self.overflows {
+            self.overflows = true;
+            self.fallbacks.push(
+                "the VAE decoder answers numbers that are none in 16 bits; it goes on in 32".to_owned(),
+            );
+        }
         self.decoder = self.keep(decoder);
         image
     }

@@ -7,14 +7,14 @@ use ndarray::{Array4, Axis, Ix4, s};
 
 use crate::{
     engine::{self, Element, Runs, Tensor, Tiling},
-    graph::{Bindings, Inseparable},
+    graph::{Bindings, Document, Inseparable},
     models::Part,
 };
 
 use super::{
     Error, Geometry, Random, Way,
     geometry::LatentScale,
-    network::{Network, Split},
+    network::{self, Network, Split},
     tiles::{self, Mosaic},
 };
 
@@ -27,6 +27,7 @@ pub struct VaeDecoder {
     factor: usize,
     scale: LatentScale,
     tiling: Tiling,
+    overflowed: bool,
 }
 
 impl VaeDecoder {
@@ -37,8 +38,19 @@ impl VaeDecoder {
         options: &engine::Options,
         way: Way,
     ) -> Result<Self, Error> {
+        Self::of(network::read(&part.file, options.device)?, part, geometry, options, way)
+    }
+
+    /// A decoder of a graph that was read from the part's file.
+    pub fn of(
+        document: Document,
+        part: &Part,
+        geometry: &Geometry,
+        options: &engine::Options,
+        way: Way,
+    ) -> Result<Self, Error> {
         let options = engine::Options { runs: Runs::Large, ..*options };
-        let network = Network::open(&part.file, &options, way)?;
+        let network = Network::of(document, &part.file, &options, way);
         let wrong = |reason: String| Error::Contract { path: part.file.clone(), part: "VAE decoder", reason };
         let [input] = network.inputs() else {
             return Err(wrong(format!("it takes {} inputs, expected one", network.inputs().len())));
@@ -52,6 +64,7 @@ impl VaeDecoder {
             factor: geometry.factor as usize,
             scale: geometry.scale.clone(),
             tiling: options.policy.tiling,
+            overflowed: false,
             network,
         })
     }
@@ -66,7 +79,29 @@ impl VaeDecoder {
     }
 
     /// The same before it is rounded to bytes: (1, 3, height, width), from -1.0 for black to 1.0 for white.
+    ///
+    /// What overflows in 16 bits is decoded once more in 32, and so is all that comes after it.
     pub fn pixels(&mut self, latents: &Array4<f32>) -> Result<Array4<f32>, Error> {
+        let pixels = self.attempt(latents)?;
+        if pixels.iter().all(|number| number.is_finite()) || !self.widen() {
+            return Ok(pixels);
+        }
+        self.attempt(latents)
+    }
+
+    /// Whether it computes in 32 bits because it overflowed in the 16 of its file.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Computes in 32 bits from now on; answers whether it did not before.
+    pub(super) fn widen(&mut self) -> bool {
+        let Some(wide) = self.network.widened() else { return false };
+        (self.network, self.element, self.overflowed) = (wide, Element::F32, true);
+        true
+    }
+
+    fn attempt(&mut self, latents: &Array4<f32>) -> Result<Array4<f32>, Error> {
         let scaled = self.scale.for_vae(latents).into_dyn();
         let bound = Bindings::from([(
             self.input.clone(),

@@ -3,7 +3,7 @@
 //! The processor's operators compute in 32 bits; ONNX Runtime puts casts around each of them, and has no fused
 //! attention in 16. With all of a graph in 32 bits only the weights stay 16-bit, and are cast once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Document,
@@ -17,6 +17,21 @@ use super::{
 const SMALL: u64 = 256;
 
 impl Document {
+    /// Whether anything is computed in 16-bit floats: weights that are only stored so do not count.
+    pub fn computes_in_16_bits(&self) -> bool {
+        let weights = self.graph.initializer.iter().filter(|tensor| tensor.element().is_half());
+        let ports = self.graph.input.iter().filter(|port| port.element().is_some_and(ElementType::is_half));
+        let halves: HashSet<&str> =
+            weights.map(|tensor| tensor.name.as_str()).chain(ports.map(|port| port.name.as_str())).collect();
+        let computes = |node: &&NodeProto| node.op_type != "Cast";
+        self.graph
+            .node
+            .iter()
+            .filter(computes)
+            .flat_map(|node| &node.input)
+            .any(|name| halves.contains(name.as_str()))
+    }
+
     /// Lets everything that is computed in 16-bit floats be computed in 32-bit ones, inputs and outputs
     /// included; weights stay as they are stored. Answers whether there was anything.
     pub fn widen(&mut self) -> bool {

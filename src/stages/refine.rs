@@ -284,6 +284,7 @@ fn go_over(
         diffusion::check(&picture)?;
         Ok(picture.image)
     });
+    refiner.take_fallbacks().into_iter().for_each(|line| ctx.fall_back(line));
     let image = drawn.map_err(|error| failed(error, place))?;
     Ok(ctx.store.put(&png(&image)?)?)
 }

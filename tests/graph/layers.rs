@@ -87,7 +87,10 @@ fn in_bands(
 
 #[test]
 fn a_decoder_in_layers_answers_band_by_band_what_it_answers_whole() {
-    let decoders: Vec<_> = parts().into_iter().filter(|part| name(part).contains("decoder")).collect();
+    let mut decoders: Vec<_> = parts().into_iter().filter(|part| name(part).contains("decoder")).collect();
+    // Each norm one operator, as newer exporters write it.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/models");
+    decoders.push(folder.join("vae-group-norm/model.onnx"));
     assert!(decoders.len() >= 6, "{decoders:?}");
     for part in decoders {
         let fixed = name(&part).contains("fixed");
@@ -125,9 +128,7 @@ fn bands_hold_less_than_the_whole() {
 
 #[test]
 fn an_operator_that_looks_at_the_whole_picture_is_named() {
-    for (part, said) in
-        [("vae-sd-decoder", "looks at the whole picture"), ("vae-sd-encoder", "number of rows")]
-    {
+    for (part, said) in [("vae-sd-decoder", "is no picture"), ("vae-sd-encoder", "number of rows")] {
         let part = parts().into_iter().find(|file| name(file) == part).unwrap();
         let ports = Session::open(&part, &Options::default()).unwrap().inputs().to_vec();
         let given = inputs(&part, &ports, (8, 16));

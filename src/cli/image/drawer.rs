@@ -122,6 +122,7 @@ impl<'a> Drawer<'a> {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
                 });
+                painter.take_fallbacks().into_iter().for_each(|line| ctx.fall_back(line));
                 ctx.measured();
                 drawn
             });

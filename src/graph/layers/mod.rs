@@ -141,7 +141,7 @@ impl Document {
     /// Names the operator that looks at the whole picture otherwise than a norm does, or is not known.
     pub fn layers(&self, shapes: &Shapes) -> Result<Layers, Inseparable> {
         let constant = self.constants();
-        let mut found = norm::find(self, shapes, &constant)?;
+        let mut found = norm::find(self, shapes, &constant);
         let inside: HashSet<usize> = found.values().flat_map(|found| found.nodes.iter().copied()).collect();
         let mut layer_of: HashMap<String, usize> = self.inputs().map(|name| (name.to_owned(), 0)).collect();
         let (mut drafts, mut norms, mut scales) = (Vec::<Draft>::new(), Vec::new(), Vec::new());

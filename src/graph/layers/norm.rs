@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    super::{Document, Node, Shapes, document::node, index::Index, onnx::NodeProto},
-    Inseparable,
-};
+use super::super::{Document, Node, Shapes, document::node, index::Index, onnx::NodeProto};
 
 /// A norm over groups of channels of a whole picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,26 +42,19 @@ pub(super) struct Found {
 /// A tensor of four lengths that a weight of one number a channel is brought to.
 pub(super) const COLUMN: &str = "layers.column";
 
-/// All norms of a graph, by the last of their nodes.
+/// All norms of a graph that are such norms, by the last of their nodes.
 pub(super) fn find(
     document: &Document,
     shapes: &Shapes,
     constant: &HashSet<String>,
-) -> Result<HashMap<usize, Found>, Inseparable> {
+) -> HashMap<usize, Found> {
     let index = Index::new(document);
-    let mut all = HashMap::new();
-    for (at, proto) in document.graph.node.iter().enumerate() {
-        let is_norm = matches!(proto.op_type.as_str(), "InstanceNormalization" | "GroupNormalization");
-        if !is_norm || constant.contains(&proto.output[0]) {
-            continue;
-        }
-        let found = norm(document, shapes, &index, constant, at);
-        let found = found.ok_or_else(|| {
-            Inseparable::of(proto, "is no norm over groups of channels as exporters write it")
-        })?;
-        all.insert(found.nodes.iter().copied().max().unwrap_or(at), found);
-    }
-    Ok(all)
+    let is_norm =
+        |node: &NodeProto| matches!(node.op_type.as_str(), "InstanceNormalization" | "GroupNormalization");
+    let nodes = document.graph.node.iter().enumerate();
+    let norms = nodes.filter(|(_, node)| is_norm(node) && !constant.contains(&node.output[0]));
+    let found = norms.filter_map(|(at, _)| norm(document, shapes, &index, constant, at));
+    found.filter_map(|found| Some((found.nodes.iter().copied().max()?, found))).collect()
 }
 
 fn norm(

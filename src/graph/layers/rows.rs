@@ -13,9 +13,10 @@ pub(super) fn around(node: &Node, shapes: &Shapes, is_picture: &dyn Fn(&str) -> 
     let dims = |place: usize| shapes.dims(node.inputs.get(place)?);
     let rows = |dims: Option<&[u64]>| match dims {
         Some(&[1, _, rows, _]) => Ok(rows),
-        dims => Err(format!(
-            "is given or answers the shape {dims:?}, where (1, channels, height, width) is needed"
-        )),
+        dims => {
+            let dims = dims.unwrap_or_default();
+            Err(format!("reads or answers {dims:?}, which is no picture, (1, channels, height, width)"))
+        }
     };
     let answered = node.outputs.iter().map(|name| rows(shapes.dims(name))).collect::<Result<Vec<_>, _>>()?;
     let after = *answered.first().ok_or_else(|| unknown("answers nothing"))?;

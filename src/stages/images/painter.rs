@@ -228,6 +228,7 @@ fn best(
             diffusion::check(&picture)?;
             Ok(picture)
         });
+        drawer.take_fallbacks().into_iter().for_each(|line| ctx.fall_back(line));
         match drawn {
             Ok(picture) => {
                 let contrast = contrast(&picture.image);
