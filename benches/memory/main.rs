@@ -268,7 +268,8 @@ fn measure(step: &Step) -> Result<Measured> {
             let bytes = mebibytes << 20;
             (Way::Pieces(bytes, Loaded::One), demand.in_pieces(bytes, 1))
         }
-        How::Pieces | How::Packed(_) | How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
+        How::Pieces | How::Packed(_) => (Way::Pieces(0, Loaded::One), demand.least),
+        How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),
     };
     let own = engine::process().resident;

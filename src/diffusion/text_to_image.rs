@@ -379,7 +379,7 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.way())?
+                VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.decoder_way())?
             }
         };
         let image = decoder.decode(latents);
