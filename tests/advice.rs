@@ -136,7 +136,8 @@ fn the_table_of_hardware_is_what_the_planner_says() {
         for usual in &usual {
             match usual.on(&device, Wishes::default()).way {
                 Some((size, residency, bytes)) => {
-                    write!(table, " {size}, {residency}, {} |", Bytes(bytes))
+                    let from = if residency.is_in_pieces() { "from " } else { "" };
+                    write!(table, " {size}, {residency}, {from}{} |", Bytes(bytes))
                 }
                 None => write!(table, " does not fit |"),
             }

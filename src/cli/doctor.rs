@@ -99,8 +99,9 @@ fn advice() -> Vec<Finding> {
         let Advice { model, way, budget } = usual.on(device, engine::Wishes::default());
         let found = match way {
             Some((size, residency, bytes)) => {
+                let from = if residency.is_in_pieces() { "from " } else { "" };
                 format!(
-                    "{model} would draw {size} on {}, {residency}, in {} of {}",
+                    "{model} would draw {size} on {}, {residency}, in {from}{} of {}",
                     device.device,
                     Bytes(bytes),
                     Bytes(budget)

@@ -389,8 +389,8 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                let mut decoder =
-                    VaeDecoder::open(part, &self.geometry, &self.options.session, self.options.way())?;
+                let way = self.options.decoder_way();
+                let mut decoder = VaeDecoder::open(part, &self.geometry, &self.options.session, way)?;
                 if self.overflows {
                     decoder.widen();
                 }

@@ -65,10 +65,10 @@ pub(super) fn within(bytes: u64, free: impl FnMut(usize, usize)) {
     pool.trim(free);
 }
 
-/// Gives everything that is kept to `free`.
+/// Gives everything that is kept to `free`, and forgets how much that might be.
 pub(super) fn empty(mut free: impl FnMut(usize, usize)) {
     let mut pool = pool();
-    pool.most = pool.used;
+    (pool.most, pool.room) = (pool.used, u64::MAX);
     pool.bytes = 0;
     pool.kept.drain(..).for_each(|block| free(block.length, block.address));
 }
@@ -103,5 +103,42 @@ impl Pool {
             self.bytes -= block.length as u64;
             free(block.length, block.address);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: usize = LARGE;
+    const BIG: usize = 3 * LARGE;
+
+    #[test]
+    fn what_is_kept_and_in_use_is_never_more_than_was_in_use_at_once() {
+        let mut pool = Pool::new();
+        let mut freed = Vec::new();
+        let mut free = |length: usize, address: usize| freed.push((length, address));
+        assert_eq!(pool.take(BIG, &mut free), None);
+        assert_eq!(pool.take(SMALL, &mut free), None);
+        pool.keep(Block { length: BIG, address: 1 }, &mut free);
+        assert_eq!(pool.take(SMALL, &mut free), None, "it is of another length");
+        pool.keep(Block { length: SMALL, address: 2 }, &mut free);
+        assert_eq!(pool.take(SMALL, &mut free), Some(2));
+        assert_eq!((pool.used, pool.bytes), (2 * SMALL as u64, 0), "there was no room for the big one");
+        assert_eq!(freed, [(BIG, 1)]);
+    }
+
+    #[test]
+    fn what_was_kept_longest_makes_room() {
+        let mut pool = Pool::new();
+        let mut freed = Vec::new();
+        let mut free = |_: usize, address: usize| freed.push(address);
+        for _ in 0..3 {
+            assert_eq!(pool.take(SMALL, &mut free), None);
+        }
+        (1..4).for_each(|address| pool.keep(Block { length: SMALL, address }, &mut free));
+        pool.room = 2 * SMALL as u64;
+        pool.trim(&mut free);
+        assert_eq!((pool.used, pool.bytes, freed), (0, 2 * SMALL as u64, vec![1]));
     }
 }

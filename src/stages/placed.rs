@@ -27,6 +27,8 @@ pub(crate) struct Placed {
     /// Each size with each number of rows, weights kept so.
     candidates: Vec<Candidate>,
     rung: Rung,
+    /// The way that was decided, and the most bytes it is expected to take, of all models on the device.
+    planned: (Rung, u64),
     /// Bytes that may be used.
     allowed: u64,
     /// Whether memory ran out on the way here.
@@ -132,6 +134,7 @@ pub(crate) fn place<'a>(
             beside: second.map(|second| engine::Options { device: second.device, ..session }),
             sizes: sizes.to_vec(),
             rung,
+            planned: (rung, placement.predicted),
             storage: storages.iter().copied().find(|way| way.map(Storage::name) == stored).flatten(),
             allowed: placement.budget,
             stepped: false,
@@ -168,6 +171,7 @@ impl Placed {
             storage: self.storage,
             candidates: self.candidates.clone(),
             rung: self.rung,
+            planned: self.planned,
             allowed: self.allowed,
             stepped: false,
             _limit: None,
@@ -184,6 +188,9 @@ impl Placed {
 
     /// The most bytes it is expected to take.
     pub(crate) fn predicted(&self) -> u64 {
+        if self.planned.0 == self.rung {
+            return self.planned.1;
+        }
         let size = self.size();
         let is_taken = |candidate: &&Candidate| {
             (candidate.width, candidate.height) == (size.width, size.height)

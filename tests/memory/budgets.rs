@@ -22,11 +22,8 @@ fn draw(place: &Place, name: &str, budget: &str) -> (i32, u64, Option<image::Rgb
         peak = peak.max(engine::process_of(child.id()).and_then(|process| process.peak).unwrap_or(0));
         std::thread::sleep(Duration::from_millis(5));
     };
-    let drawn = fs::read_dir(&place.folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
-        let file = path.file_name().unwrap().to_string_lossy().into_owned();
-        file.starts_with(&format!("{name}-")) && file.ends_with(".png")
-    });
-    (status.code().unwrap(), peak, drawn.map(|path| image::open(path).unwrap().to_rgb8()))
+    let drawn = image::open(place.path(&format!("{name}.scene-01.png"))).ok();
+    (status.code().unwrap(), peak, drawn.map(|picture| picture.to_rgb8()))
 }
 
 #[test]

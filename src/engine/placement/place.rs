@@ -119,13 +119,14 @@ impl Ground<'_> {
         self.candidates[candidate].held(residency).saturating_sub(self.allowed)
     }
 
-    fn share(&self, candidate: usize, residency: Residency) -> Share {
-        Share {
-            device: self.device.device,
-            copies: self.copies,
-            budget: self.allowed,
-            predicted: self.candidates[candidate].taking(residency, self.allowed),
-        }
+    fn share(&self, candidate: usize, residency: Residency, wishes: Wishes) -> Share {
+        let candidate = &self.candidates[candidate];
+        // Who asks for pieces and names no budget wants to save, whatever is free.
+        let predicted = match (wishes.residency, wishes.budget) {
+            (Some(_), None) => candidate.held(residency),
+            _ => candidate.taking(residency, self.allowed),
+        };
+        Share { device: self.device.device, copies: self.copies, budget: self.allowed, predicted }
     }
 }
 
@@ -156,7 +157,7 @@ pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> 
         return Err(too_small(grounds, candidates.iter().enumerate().filter_map(allowed_at), wishes));
     };
     let candidate = &candidates[index];
-    let shares: Vec<Share> = grounds.iter().map(|ground| ground.share(index, residency)).collect();
+    let shares: Vec<Share> = grounds.iter().map(|ground| ground.share(index, residency, wishes)).collect();
     let predicted = shares[0].predicted;
     let lines = vec![match wishes.budget {
         Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
@@ -305,6 +306,23 @@ mod tests {
         let (index, residency, lines) = taken(pieces - 1);
         assert_eq!((index, residency), (1, Residency::Sequential));
         assert!(lines[2].contains("256x448 instead of 288x512, which needs"), "{lines:?}");
+    }
+
+    #[test]
+    fn pieces_take_what_a_budget_allows_and_as_little_as_can_be_where_only_they_are_asked_for() {
+        let candidates = [candidate(288, 512)];
+        let device = device(24 * GIB, 22 * GIB);
+        let sequential =
+            |budget| Wishes { budget, residency: Some(Residency::Sequential), ..Wishes::default() };
+        let least = candidates[0].in_pieces();
+        let asked = place(&device, sequential(None), &candidates).unwrap();
+        assert_eq!((asked.predicted, asked.limit), (least, least));
+        // A piece of the denoiser more; half of one is of no use.
+        let more = least + 1600 * MIB / 20;
+        assert_eq!(place(&device, sequential(Some(more)), &candidates).unwrap().predicted, more);
+        let between = place(&device, sequential(Some(more + 40 * MIB)), &candidates).unwrap();
+        assert_eq!((between.predicted, between.limit), (more, more));
+        assert!(between.lines[1].contains("besides those that fit and stay"), "{:?}", between.lines);
     }
 
     #[test]

@@ -21,6 +21,11 @@ pub enum Residency {
 impl Residency {
     /// Every way to hold a model, the fastest first.
     pub const ALL: [Self; 4] = [Self::Resident, Self::Model, Self::Group, Self::Sequential];
+
+    /// Whether parts run in pieces, of which more stay loaded where there is more memory.
+    pub fn is_in_pieces(self) -> bool {
+        matches!(self, Self::Group | Self::Sequential)
+    }
 }
 
 impl fmt::Display for Residency {
