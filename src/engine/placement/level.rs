@@ -34,7 +34,7 @@ impl Level {
     /// The most pixels to draw at this level before scaling up: 9:16 pictures of 288x512,
     /// 432x768, 576x1024, 720x1280 and 1080x1920.
     ///
-    /// A starting point, not a proof: [`place`] still asks whether the size fits.
+    /// A starting point, not a proof: [`place`](super::place) still asks whether the size fits.
     pub fn pixels(self) -> u64 {
         match self {
             Self::VeryLow => 288 * 512,
