@@ -128,7 +128,9 @@ fn bands_hold_less_than_the_whole() {
 
 #[test]
 fn an_operator_that_looks_at_the_whole_picture_is_named() {
-    for (part, said) in [("vae-sd-decoder", "is no picture"), ("vae-sd-encoder", "number of rows")] {
+    for (part, said) in
+        [("vae-sd-decoder", "is no picture"), ("vae-sd-encoder", "looks at the whole picture")]
+    {
         let part = parts().into_iter().find(|file| name(file) == part).unwrap();
         let ports = Session::open(&part, &Options::default()).unwrap().inputs().to_vec();
         let given = inputs(&part, &ports, (8, 16));
