@@ -9,6 +9,8 @@ pub struct Pieces {
     pub starts: Vec<usize>,
     /// Bytes of weights of each.
     pub weights: Vec<u64>,
+    /// Whether each may stay: not if it makes weights of weights when it is loaded, which lie there several times then.
+    pub may_stay: Vec<bool>,
     /// The most bytes that one of them holds while it runs, weights included.
     pub most: u64,
 }
@@ -18,9 +20,10 @@ impl Liveness {
     pub fn in_pieces(&self) -> Pieces {
         let starts = self.cuts(0);
         let ends = starts.iter().skip(1).copied().chain([self.weights.len()]);
-        let weights =
-            starts.iter().zip(ends).map(|(&from, until)| self.weights[from..until].iter().sum()).collect();
-        Pieces { starts, weights, most: self.least() }
+        let pieces: Vec<_> = starts.iter().zip(ends).map(|(&from, until)| from..until).collect();
+        let weights = pieces.iter().map(|nodes| self.weights[nodes.clone()].iter().sum()).collect();
+        let may_stay = pieces.iter().map(|nodes| !self.loads[nodes.clone()].contains(&true)).collect();
+        Pieces { starts, weights, may_stay, most: self.least() }
     }
 }
 
@@ -28,16 +31,17 @@ impl Pieces {
     /// What each piece takes that stays loaded, by what its weights `take`, the lightest first: in this order they
     /// stay, because the light ones are those whose weights are used most often in a run.
     pub fn lightest(&self, take: impl Fn(u64) -> u64) -> Vec<u64> {
-        let mut weights: Vec<u64> = self.weights.iter().map(|&bytes| take(bytes)).collect();
+        let may_stay = self.weights.iter().zip(&self.may_stay).filter(|(_, may_stay)| **may_stay);
+        let mut weights: Vec<u64> = may_stay.map(|(&bytes, _)| take(bytes)).collect();
         weights.sort_unstable();
         weights
     }
 
     /// Which pieces stay loaded in so many bytes.
     pub fn staying(&self, bytes: u64, take: impl Fn(u64) -> u64) -> Vec<bool> {
-        let mut order: Vec<usize> = (0..self.weights.len()).collect();
+        let mut order: Vec<usize> = (0..self.weights.len()).filter(|&at| self.may_stay[at]).collect();
         order.sort_by_key(|&at| self.weights[at]);
-        let mut stays = vec![false; order.len()];
+        let mut stays = vec![false; self.weights.len()];
         let mut taken = 0;
         for at in order {
             taken += take(self.weights[at]);
@@ -56,12 +60,16 @@ mod tests {
 
     #[test]
     fn the_lightest_pieces_stay_and_more_room_keeps_more() {
-        let pieces = Pieces { starts: vec![0, 3, 5, 9], weights: vec![7, 2, 5, 2], most: 10 };
+        let mut pieces =
+            Pieces { starts: vec![0, 3, 5, 9], weights: vec![7, 2, 5, 2], may_stay: vec![true; 4], most: 10 };
         assert_eq!(pieces.lightest(|bytes| bytes), [2, 2, 5, 7]);
         let staying = |bytes| pieces.staying(bytes, |bytes| bytes);
         assert_eq!(staying(1), [false; 4]);
         assert_eq!(staying(4), [false, true, false, true]);
         assert_eq!(staying(9), [false, true, true, true]);
         assert_eq!(staying(16), [true; 4]);
+        pieces.may_stay[1] = false;
+        assert_eq!(pieces.lightest(|bytes| bytes), [2, 5, 7]);
+        assert_eq!(pieces.staying(7, |bytes| bytes), [false, false, true, true]);
     }
 }
