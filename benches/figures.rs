@@ -234,13 +234,7 @@ impl Bench<'_> {
             ratio(ours, plain),
             0.65,
         );
-        let floor = self.encode_only(&timeline, quality)?;
-        // What would be left of the ratio if composing cost nothing: zoompan itself is cheap, x264 is not.
-        println!(
-            "{:<64} {:>7.3}",
-            format!("{name}: encoding alone / ffmpeg zoompan, the floor"),
-            ratio(floor, plain)
-        );
+        self.floor(&timeline, quality, "ffmpeg zoompan", plain)?;
         let what = format!("{name}: compose + encode / the same from a still enlarged to 4320");
         print(&what, ratio(ours, smoothed), 0.45);
         Ok(())
@@ -255,7 +249,8 @@ impl Bench<'_> {
             println!("{name:<64} {python} has no moviepy: SHORTFORM_BENCH_PYTHON names one that has");
             return Ok(());
         }
-        let ours = self.compose_and_encode(&self.timeline(2, CaptionStyle::Off), quality)?;
+        let timeline = self.timeline(2, CaptionStyle::Off);
+        let ours = self.compose_and_encode(&timeline, quality)?;
         let paths: Vec<PathBuf> = (0..2).map(|n| self.folder.join(format!("moviepy-{n}.png"))).collect();
         for (path, still) in paths.iter().zip(self.stills) {
             still.save(path)?;
@@ -269,7 +264,16 @@ impl Bench<'_> {
         if !output.status.success() {
             return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        print(&name, ratio(ours, children_time() - before), 0.14);
+        let theirs = children_time() - before;
+        print(&name, ratio(ours, theirs), 0.14);
+        self.floor(&timeline, quality, "moviepy", theirs)
+    }
+
+    /// What would be left of the ratio to others if composing cost nothing: x264 takes its time.
+    fn floor(&self, timeline: &Timeline, quality: Quality, other: &str, theirs: Duration) -> Result<()> {
+        let floor = self.encode_only(timeline, quality)?;
+        let what = format!("{}: encoding alone / {other}, the floor", preset(quality).0);
+        println!("{what:<64} {:>7.3}", ratio(floor, theirs));
         Ok(())
     }
 
