@@ -13,13 +13,13 @@ import copy
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
@@ -111,6 +111,29 @@ def drawn(run: Path, scenes: list[Scene]) -> Tensor:
     return torch.cat(made)
 
 
+def descend(part: nn.Module, average: nn.Module, loss: Callable[[], Tensor], minutes: float, rate: float, last: float, decay: float) -> int:
+    """Train `part` for so long, at a rate that falls to a share of `last`, and keep its moving average; returns the steps."""
+    optimizer = torch.optim.AdamW(part.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=decay)
+    begun, step, running, recent, logged = time.time(), 0, 0.0, 0, time.time()
+    while (spent := time.time() - begun) < minutes * 60:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 50) * min(1.0, last + 1.6 * (1 - spent / (minutes * 60)))
+        found = loss()
+        optimizer.zero_grad(set_to_none=True)
+        found.backward()
+        torch.nn.utils.clip_grad_norm_(part.parameters(), 0.5)
+        optimizer.step()
+        step += 1
+        running += found.item()
+        recent += 1
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(part.parameters()), 1 - min(0.998, (step + 1) / (step + 12)))
+        if time.time() - logged > 30:
+            print(f"{spent:6.0f} s  step {step}  loss {running / recent:.4f}", flush=True)
+            running, recent, logged = 0.0, 0, time.time()
+    return step
+
+
 @torch.no_grad()
 def evaluate(model: Autoencoder, all_pictures: np.ndarray, sheet: Path) -> float:
     """Mean PSNR on held-out pictures; writes pairs to look at."""
@@ -151,31 +174,17 @@ def main() -> None:
         with torch.no_grad():
             model.repair.solve(pairs.lacking(rng, a.solve, a.noise))
         print(f"linear part solved: held-out PSNR {evaluate(model, pairs.any, a.out / 'autoencoder.png'):.2f} dB", flush=True)
-    ema = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.repair.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    begun, step, running, recent, logged = time.time(), 0, 0.0, 0, time.time()
-    while (spent := time.time() - begun) < a.minutes * 60:
-        for group in optimizer.param_groups:
-            group["lr"] = a.rate * min(1, (step + 1) / 50) * min(1.0, 0.05 + 1.6 * (1 - spent / (a.minutes * 60)))
+
+    def loss() -> Tensor:
         latents, real = pairs.batch(rng, a.batch, a.rows, a.noise)
         with torch.autocast("cpu", torch.bfloat16):
             lacking = model.repair(latents)
         made = F.pixel_shuffle(model.patch_out(latents) + lacking.float(), FACTOR)
         inner = (..., slice(FACTOR, -FACTOR), slice(None))
-        loss = loss_of(made[inner], real[inner])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.repair.parameters(), 0.5)
-        optimizer.step()
-        step += 1
-        seen += a.batch
-        running += loss.item()
-        recent += 1
-        with torch.no_grad():
-            torch._foreach_lerp_(list(ema.repair.parameters()), list(model.repair.parameters()), 1 - min(0.998, (step + 1) / (step + 12)))
-        if time.time() - logged > 30:
-            print(f"{spent:6.0f} s  step {step}  loss {running / recent:.4f}", flush=True)
-            running, recent, logged = 0.0, 0, time.time()
+        return loss_of(made[inner], real[inner])
+
+    ema = copy.deepcopy(model)
+    seen += a.batch * descend(model.repair, ema.repair, loss, a.minutes, a.rate, last=0.05, decay=1e-3)
     score = evaluate(ema, pairs.any, a.out / "autoencoder.png")
     torch.save({"model": ema.state_dict(), "seen": seen, "psnr": score}, a.out / "autoencoder.pt")
     print(f"done: {seen} crops, held-out PSNR {score:.2f} dB", flush=True)

@@ -196,11 +196,13 @@ fn shadow(letters: &mut Pixmap, fall: f32, blur: f32, darkness: f32) {
             *to = from.alpha();
         }
     }
-    // Three boxes come near a Gaussian and reach three radii far.
     let radius = ((blur / 3.0) as usize).min(WIDEST);
-    for _ in 0..if radius > 0 { 3 } else { 0 } {
-        blur_rows(&mut opacity, width, radius);
-        blur_columns(&mut opacity, width, radius);
+    if radius > 0 {
+        // Three boxes come near a Gaussian and reach three radii far.
+        for _ in 0..3 {
+            blur_rows(&mut opacity, width, radius);
+            blur_columns(&mut opacity, width, radius);
+        }
     }
     for (letter, opacity) in letters.data_mut().chunks_exact_mut(4).zip(opacity) {
         let dark = (f32::from(opacity) * darkness + 0.5) as i32 as u32;
