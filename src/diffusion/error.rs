@@ -66,14 +66,17 @@ pub enum Error {
     Blank(#[from] Blank),
     /// Weights that could not be kept smaller.
     #[error(
-        "cannot keep the weights of `{}` as {storage} in `{}`: {reason}; `memory.storage: none` needs no room there",
-        path.display(), folder.display()
+        "cannot keep the weights of `{}` {} in `{}`: {reason}{}",
+        path.display(),
+        storage.map_or("beside it".to_owned(), |storage| format!("as {storage}")),
+        folder.display(),
+        if storage.is_some() { "; `memory.storage: none` does without" } else { "" },
     )]
     Storing {
         /// The part's ONNX file.
         path: PathBuf,
-        /// How they should be kept.
-        storage: graph::Storage,
+        /// How they should be kept; none as they are.
+        storage: Option<graph::Storage>,
         /// Where.
         folder: PathBuf,
         /// What went wrong.

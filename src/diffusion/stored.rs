@@ -1,10 +1,14 @@
-//! Models whose weights are kept smaller: made once, beside the model.
+//! Models whose weights are kept smaller, or beside a graph they were inside of: made once, beside the model.
 //!
 //! ```text
-//! <model>/.stored/int8-DIGEST/unet/model.onnx       the denoiser, of the model whose files have that digest
-//!                                  model.onnx_data  its weights
-//!                                  whole.json       size and digest of both: written last
+//! <model>/.stored/int8-2-DIGEST/unet/model.onnx       the denoiser, of the model whose files have that digest
+//!                                    model.onnx_data  its weights
+//!                                    whole.json       size and digest of both: written last
+//!                 none-2-DIGEST/                      the same with weights as they are
 //! ```
+//!
+//! Weights inside of a graph are held as often as the graph is: by whoever rewrites it, by ONNX Runtime while it loads
+//! it, and by every piece it is cut into. Beside it they are mapped, and only what runs is in memory.
 //!
 //! The folder is hidden, so it is no part of the model's own digest.
 
@@ -26,7 +30,9 @@ use crate::{
 use super::Error;
 
 /// What is raised when the same weights are stored otherwise than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// A graph with fewer bytes of weights inside stays as it is.
+const WITHIN: u64 = 1 << 20;
 const ONNX: &str = "model.onnx";
 const DATA: &str = "model.onnx_data";
 const WHOLE: &str = "whole.json";
@@ -36,6 +42,8 @@ const WHOLE: &str = "whole.json";
 pub struct Packing {
     /// The part at work.
     pub part: PartKind,
+    /// How its weights are kept; none as they are.
+    pub storage: Option<Storage>,
     /// Bytes written of its weights.
     pub done: u64,
     /// Bytes in all.
@@ -51,7 +59,8 @@ pub(super) fn is_stored(kind: PartKind) -> bool {
 }
 
 /// The same model with its text encoders and its denoiser kept as `storage`: what is not there yet, or broken,
-/// is made, which reads and writes each weight once and tells `progress`.
+/// is made, which reads and writes each weight once and tells `progress`. Weights inside of other graphs are
+/// [laid beside](laid_beside) them.
 ///
 /// # Errors
 /// When a part cannot be read or its folder not written, or somebody wants to stop.
@@ -60,24 +69,60 @@ pub fn stored(
     storage: Storage,
     progress: &mut dyn FnMut(Packing) -> ControlFlow<()>,
 ) -> Result<Model, Error> {
-    let digest = model.digest()?;
-    let all = model.path.join(".stored");
-    let name = format!("{storage}-{VERSION}-{}", digest.short());
-    let folder = all.join(&name);
-    let mut stored = model.clone();
-    for part in stored.parts.iter_mut().filter(|part| is_stored(part.kind)) {
-        let beside = part.file.parent().and_then(Path::file_name).map(PathBuf::from).unwrap_or_default();
-        let place = Place { storage, folder: folder.join(beside), source: part.file.clone() };
-        if let Some(file) = place.obtain(part, progress)? {
-            part.file = file;
-        }
+    made(model, Some(storage), progress)
+}
+
+/// The same model with the weights that lie inside of its graphs beside them, as they are.
+///
+/// # Errors
+/// As [`stored`] has them.
+pub fn laid_beside(
+    model: &Model,
+    progress: &mut dyn FnMut(Packing) -> ControlFlow<()>,
+) -> Result<Model, Error> {
+    made(model, None, progress)
+}
+
+fn made(
+    model: &Model,
+    storage: Option<Storage>,
+    progress: &mut dyn FnMut(Packing) -> ControlFlow<()>,
+) -> Result<Model, Error> {
+    let mut made = model.clone();
+    let mut planned = Vec::new();
+    for (at, part) in model.parts.iter().enumerate() {
+        let storage = storage.filter(|_| is_stored(part.kind));
+        planned.extend(plan(part, storage)?.map(|(storage, document)| (at, storage, document)));
     }
-    forget(&all, &storage, &name);
-    Ok(stored)
+    // To know a model by its files, all of them are read.
+    if planned.is_empty() {
+        return Ok(made);
+    }
+    let all = model.path.join(".stored");
+    let name = storage.map_or("none", Storage::name);
+    let folder = format!("{name}-{VERSION}-{}", model.digest()?.short());
+    for (at, storage, document) in planned {
+        let part = &mut made.parts[at];
+        let beside = part.file.parent().and_then(Path::file_name).map(PathBuf::from).unwrap_or_default();
+        let place = Place { storage, folder: all.join(&folder).join(beside), source: part.file.clone() };
+        part.file = place.obtain(part.kind, &document, progress)?;
+    }
+    forget(&all, name, &folder);
+    Ok(made)
+}
+
+/// How the part's weights are to be kept, and its graph, if something is to be made of it.
+fn plan(part: &Part, storage: Option<Storage>) -> Result<Option<(Option<Storage>, Document)>, Error> {
+    let document = Document::read(&part.file)?;
+    let is_smaller =
+        |storage: &Storage| document.store_weights(*storage, Path::new(""), DATA).count() > 0;
+    let storage = storage.filter(is_smaller);
+    let is_made = storage.is_some() || document.bytes_within() > WITHIN;
+    Ok(is_made.then_some((storage, document)))
 }
 
 /// Removes what was made of other files that the model had before.
-fn forget(all: &Path, storage: &Storage, name: &str) {
+fn forget(all: &Path, storage: &str, name: &str) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
         // It is only room that is lost if this fails.
@@ -97,37 +142,39 @@ struct Whole {
 
 /// Where one part is kept.
 struct Place {
-    storage: Storage,
+    storage: Option<Storage>,
     folder: PathBuf,
     source: PathBuf,
 }
 
 impl Place {
-    /// The part's ONNX file, made if need be; none if it has no weight that would become smaller.
+    /// The ONNX file of `document`, made if need be.
     fn obtain(
         &self,
-        part: &Part,
+        part: PartKind,
+        document: &Document,
         progress: &mut dyn FnMut(Packing) -> ControlFlow<()>,
-    ) -> Result<Option<PathBuf>, Error> {
-        let planned = Document::read(&part.file)?.store_weights(self.storage, &self.folder, DATA);
-        if planned.count() == 0 {
-            return Ok(None);
-        }
+    ) -> Result<PathBuf, Error> {
+        let planned = match self.storage {
+            Some(storage) => document.store_weights(storage, &self.folder, DATA),
+            None => document.lay_beside(&self.folder, DATA),
+        };
         let file = self.folder.join(ONNX);
         let onnx = planned.document.to_bytes();
         let expected = (Digest::of(&onnx), planned.bytes());
         if self.folder.is_dir() && self.broken(expected).is_none() {
-            return Ok(Some(file));
+            return Ok(file);
         }
         fs::create_dir_all(&self.folder).map_err(|error| self.failed(error))?;
         // Another process that makes it is waited for; then it is there.
         let lock = File::create(self.folder.join(".lock")).map_err(|error| self.failed(error))?;
         lock.lock().map_err(|error| self.failed(error))?;
         let was_there = self.folder.join(WHOLE).exists();
-        let Some(broken) = self.broken(expected) else { return Ok(Some(file)) };
+        let Some(broken) = self.broken(expected) else { return Ok(file) };
         let broken = was_there.then_some(broken);
         let total = planned.bytes();
-        let mut tell = |done| progress(Packing { part: part.kind, done, total, broken: broken.clone() });
+        let storage = self.storage;
+        let mut tell = |done| progress(Packing { part, storage, done, total, broken: broken.clone() });
         if tell(0).is_break() {
             return Err(Error::PackingCancelled);
         }
@@ -151,7 +198,7 @@ impl Place {
             let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
             synced.map_err(|error| self.failed(error))?;
         }
-        Ok(Some(file))
+        Ok(file)
     }
 
     /// What is wrong with what lies there, if anything is.

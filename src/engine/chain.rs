@@ -137,12 +137,13 @@ impl Chain {
         let mut next = None;
         for at in 0..self.links.len() {
             let stays = self.stays(at);
+            // Before it is loaded: its weights come on top of what is kept for tensors.
+            allocator::keep_within(self.held + self.links[at].tensors);
             let mut session = match next.take().or_else(|| self.staying[at].take()) {
                 Some(session) => session,
                 None if stays => self.open_to_stay(at)?,
                 None => self.open(at, self.weights)?,
             };
-            allocator::keep_within(self.held + self.links[at].tensors);
             let shrinking = match policy::shrunk_between(&self.options).filter(|_| stays) {
                 Some(arena) => Some(policy::shrinking(&arena).map_err(|e| failed(e.into()))?),
                 None => None,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Document, Liveness, Shapes, document::reads, onnx::ValueInfoProto};
+use super::{Document, Liveness, Shapes, document::reads, liveness::Buffer, onnx::ValueInfoProto};
 
 /// Bytes a session takes beside weights and activations: its graph, its kernels.
 pub(super) const SESSION: u64 = 1 << 20;
@@ -78,22 +78,35 @@ impl Liveness {
 
     /// The pieces that begin at node `from`: the node after each, and the most bytes held while it runs.
     /// What a piece is given stays until its end, and so do its weights.
-    ///
-    /// ONNX Runtime keeps the memory of a tensor for the next one of the same shape
-    /// (`PlannerImpl::FindReusableTensor`), so an unpacked weight lies there until the next of its shape is
-    /// unpacked into it.
     pub(super) fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
+        self.pieces_with(from, |_| true)
+    }
+
+    /// The same where buffers that are `known` are used again.
+    ///
+    /// ONNX Runtime plans ahead: a buffer that will be filled again by a tensor of the same shape is not given back
+    /// meanwhile (`PlannerImpl::FindReusableTensor`; it takes the one that was read last). It can do so as far as it
+    /// knows the shapes when the graph is loaded.
+    pub(super) fn pieces_with(
+        &self,
+        from: usize,
+        known: impl Fn(&Buffer) -> bool,
+    ) -> impl Iterator<Item = (usize, u64)> {
         let (mut weights, mut given, mut held) = (0, 0, 0);
-        let (mut so_far, mut lying): (Vec<u64>, HashMap<u64, usize>) = (Vec::new(), HashMap::new());
+        let (mut so_far, mut lying): (Vec<u64>, HashMap<u64, Vec<usize>>) = (Vec::new(), HashMap::new());
         let pieces = (from..self.during.len()).map(move |at| {
             weights += self.weights[at];
             so_far.push(self.during[at] + given);
-            if let Some(unpacked) = &self.unpacked[at] {
-                let last = lying.insert(unpacked.shape, unpacked.last);
-                for idle in last.map_or(at, |last| last + 1)..at {
-                    so_far[idle - from] += unpacked.bytes;
-                    held = held.max(so_far[idle - from]);
+            for buffer in self.filled[at].iter().filter(|buffer| known(buffer)) {
+                let lasts = lying.entry(buffer.shape).or_default();
+                let free = (0..lasts.len()).filter(|&place| lasts[place] < at).max_by_key(|&place| lasts[place]);
+                if let Some(last) = free.map(|place| lasts.swap_remove(place)) {
+                    for idle in last + 1..at {
+                        so_far[idle - from] += buffer.bytes;
+                        held = held.max(so_far[idle - from]);
+                    }
                 }
+                lasts.push(buffer.last);
             }
             held = held.max(self.during[at] + given);
             let earlier = |(owner, bytes): &(Option<usize>, u64)| {

@@ -26,27 +26,33 @@ pub struct Liveness {
     pub(super) weights: Vec<u64>,
     /// Whether node `i` makes a weight of a weight, for the node after it.
     pub(super) loads: Vec<bool>,
-    /// The weight that node `i` unpacks.
-    pub(super) unpacked: Vec<Option<Unpacked>>,
+    /// The large buffers that node `i` is the first to fill.
+    pub(super) filled: Vec<Vec<Buffer>>,
 }
 
-/// A weight that is made of what is stored.
+/// Memory for a tensor, and for those that are written over it.
 #[derive(Debug, Clone)]
-pub(super) struct Unpacked {
+pub(super) struct Buffer {
     /// The same number for the same shape.
     pub(super) shape: u64,
     pub(super) bytes: u64,
     /// The node that reads it last.
     pub(super) last: usize,
+    /// Whether it is a weight that is made of what is stored.
+    pub(super) is_unpacked: bool,
 }
+
+/// Smaller buffers are of no weight.
+const SMALL: u64 = 1 << 16;
 
 impl Liveness {
     /// The most bytes ever held, weights aside.
     pub fn peak(&self) -> u64 {
-        if self.unpacked.iter().all(Option::is_none) {
+        if !self.filled.iter().flatten().any(|buffer| buffer.is_unpacked) {
             return self.during.iter().copied().max().unwrap_or(0);
         }
-        let all = self.pieces_from(0).last().map_or(0, |(_, bytes)| bytes);
+        // Only of weights are the shapes known when the whole graph is loaded.
+        let all = self.pieces_with(0, |buffer| buffer.is_unpacked).last().map_or(0, |(_, bytes)| bytes);
         all.saturating_sub(SESSION + self.weights.iter().sum::<u64>())
     }
 
@@ -170,15 +176,27 @@ impl Document {
                 lasts[until].push((owner, size));
             }
         }
+        let unpacked: Vec<bool> = (0..count).map(|at| self.unpacks(at, &weights)).collect();
+        let mut filled = vec![Vec::new(); count];
+        for &(owner, bytes, last) in &buffers {
+            let Some((at, known)) = owner.and_then(|at| Some((at, shapes.get(nodes[at].output.first()?)?)))
+            else {
+                continue;
+            };
+            if bytes >= SMALL {
+                let mut hasher = std::hash::DefaultHasher::new();
+                (&known.dims, bytes).hash(&mut hasher);
+                let (shape, is_unpacked) = (hasher.finish(), unpacked[at]);
+                filled[at].push(Buffer { shape, bytes, last, is_unpacked });
+            }
+        }
         let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
-        let mut unpacked = Vec::with_capacity(count);
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
             let node = Node::from(proto);
             held += held_from[at];
             before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
-            unpacked.push(self.unpacks(at, &weights, shapes, &last_read));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
             let made = if widens[at] { bytes(&proto.output[0]) } else { 0 };
@@ -186,29 +204,14 @@ impl Document {
         }
         held += held_from[count];
         before.push(held.max(0) as u64);
-        let unpacks = |at: usize| unpacked[at].is_some();
-        let loads = widens.iter().enumerate().map(|(at, &widens)| widens || unpacks(at)).collect();
-        Liveness { during, before, lasts, weights: loaded, loads, unpacked }
+        let loads = widens.iter().zip(&unpacked).map(|(&widens, &unpacks)| widens || unpacks).collect();
+        Liveness { during, before, lasts, weights: loaded, loads, filled }
     }
 
-    fn unpacks(
-        &self,
-        at: usize,
-        weights: &HashMap<&str, u64>,
-        shapes: &Shapes,
-        last_read: &HashMap<&str, usize>,
-    ) -> Option<Unpacked> {
-        /// Smaller ones are of no weight.
-        const SMALL: u64 = 1 << 16;
+    fn unpacks(&self, at: usize, weights: &HashMap<&str, u64>) -> bool {
         let node = &self.graph.node[at];
-        let unpacks = node.name.starts_with(UNPACKS)
+        node.name.starts_with(UNPACKS)
             && matches!(node.op_type.as_str(), "DequantizeLinear" | "Cast")
-            && weights.contains_key(node.input.first()?.as_str());
-        let output = node.output.first().filter(|_| unpacks)?;
-        let known = shapes.get(output).filter(|known| known.bytes() >= SMALL)?;
-        let mut hasher = std::hash::DefaultHasher::new();
-        known.dims.hash(&mut hasher);
-        let last = last_read.get(output.as_str()).copied().unwrap_or(at);
-        Some(Unpacked { shape: hasher.finish(), bytes: known.bytes(), last })
+            && node.input.first().is_some_and(|input| weights.contains_key(input.as_str()))
     }
 }

@@ -10,6 +10,7 @@ use super::{
     document::node,
     element::ElementType,
     onnx::{GraphProto, NodeProto, TensorProto, ValueInfoProto},
+    store_weights::UNPACKS,
     tensor::encode,
 };
 
@@ -40,9 +41,13 @@ impl Document {
         if !any {
             return false;
         }
+        // A stored weight is cast by its own node, a portion at a time, not when the graph is loaded.
+        let unpacks = |node: &&NodeProto| node.op_type == "Cast" && node.name.starts_with(UNPACKS);
+        let stored: HashSet<String> =
+            self.graph.node.iter().filter(unpacks).map(|node| node.input[0].clone()).collect();
         let mut casts: HashMap<String, NodeProto> = HashMap::new();
         for tensor in &mut self.graph.initializer {
-            if !tensor.element().is_half() {
+            if !tensor.element().is_half() || stored.contains(&tensor.name) {
                 continue;
             }
             match (tensor.elements() < SMALL).then(|| wide(tensor)).flatten() {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{Context, Error, Kind, images::failed, learned::Learned};
 use crate::{
-    diffusion::{self, Footprints, Options},
+    diffusion::{self, Footprints, Options, Packing},
     digest::Digest,
     engine::{self, Bytes, Candidate, Clean, Device, DeviceChoice, Rung, Sharing, Wishes},
     graph::Storage,
@@ -319,19 +319,18 @@ impl Learned {
     }
 }
 
-/// The model with its weights kept as `storage`, which is told while it is made.
+/// The model with its weights kept as `storage`, and those inside of a graph beside it, which is told while it is
+/// made. A folder that cannot be written costs memory, no picture.
 pub(crate) fn pack(model: &Model, storage: Option<Storage>, ctx: &mut Context<'_>) -> Result<Model, Error> {
-    let Some(storage) = storage else { return Ok(model.clone()) };
     const MIB: u64 = 1 << 20;
     let mut told = None;
-    let stored = diffusion::stored(model, storage, &mut |packing| {
+    let mut tell = |packing: Packing| {
         if packing.done == 0 {
+            let how = packing.storage.map_or("laid beside its graph".to_owned(), |s| format!("packed as {s}"));
             match &packing.broken {
-                Some(broken) => {
-                    ctx.warn(format!("{broken}; the weights of the {} are packed again", packing.part))
-                }
+                Some(broken) => ctx.warn(format!("{broken}; the weights of the {} are {how} again", packing.part)),
                 None => ctx.note(format!(
-                    "memory: the weights of the {} are packed as {storage}, once, beside the model",
+                    "memory: the weights of the {} are {how}, once, in the model's folder",
                     packing.part
                 )),
             }
@@ -349,6 +348,16 @@ pub(crate) fn pack(model: &Model, storage: Option<Storage>, ctx: &mut Context<'_
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
-    });
-    stored.map_err(|error| failed(error, ""))
+    };
+    let packed = match storage {
+        Some(storage) => diffusion::stored(model, storage, &mut tell),
+        None => diffusion::laid_beside(model, &mut tell),
+    };
+    match packed {
+        Err(error @ diffusion::Error::Storing { storage: None, .. }) if storage.is_none() => {
+            ctx.warn(format!("{error}; they are held inside of the graph, in more memory"));
+            Ok(model.clone())
+        }
+        packed => packed.map_err(|error| failed(error, "")),
+    }
 }

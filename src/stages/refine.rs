@@ -194,9 +194,9 @@ impl<'a> Refiner<'a> {
         Ok(Self { plan, placed, model: None, drawer })
     }
 
-    /// Packs the weights, if they are kept smaller and are not yet.
+    /// Packs the weights, if they are not yet kept as they should be.
     fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
-        if self.placed.storage.is_some() && self.model.is_none() {
+        if self.model.is_none() {
             let model = self.model.insert(pack(&self.plan.model, self.placed.storage, ctx)?);
             self.drawer = load(model, &self.placed)?;
         }

@@ -51,6 +51,15 @@ fn stored(part: &Path, storage: Storage, folder: &Path) -> (Document, usize) {
     (read, planned.count())
 }
 
+/// What a network is given, of as many words as pocket's text encoder takes.
+fn inputs_of_pocket(part: &Path, session: &Session) -> Vec<(String, Tensor)> {
+    let mut given = inputs(part, session.inputs(), (8, 16));
+    if name(part) == "text_encoder" {
+        given[0].1 = Tensor::from_f32(ndarray::ArrayD::from_elem(vec![1, 48], 9.0), Element::I64);
+    }
+    given
+}
+
 fn packed(document: &Document, part: &Path) -> Session {
     let mut document = document.clone();
     document.unpack_in_turn();
@@ -64,10 +73,7 @@ fn each_kind_of_storage_is_off_by_what_its_bits_say() {
     let parts = parts().into_iter().filter(|part| wanted.contains(&name(part).as_str()));
     for part in parts.chain([pocket]) {
         let mut plain = Session::open(&part, &Options::default()).unwrap();
-        let mut given = inputs(&part, plain.inputs(), (8, 16));
-        if name(&part) == "text_encoder" {
-            given[0].1 = Tensor::from_f32(ndarray::ArrayD::from_elem(vec![1, 48], 9.0), Element::I64);
-        }
+        let given = inputs_of_pocket(&part, &plain);
         let answers = run(&mut plain, &given);
         let given = as_f32(given);
         for storage in Storage::ALL {
@@ -186,8 +192,11 @@ fn weights_are_packed_once_and_again_when_they_are_broken_or_the_model_is_anothe
     };
     let encoder = of(&stored, "text encoder");
     assert_ne!(encoder, of(&model, "text encoder"));
-    assert_eq!(of(&stored, "denoiser"), of(&model, "denoiser"), "its weights are small");
-    assert_eq!(of(&stored, "VAE decoder"), of(&model, "VAE decoder"), "a VAE stays as it is");
+    assert_eq!(of(&stored, "VAE encoder"), of(&model, "VAE encoder"), "it is small");
+    for kind in ["denoiser", "VAE decoder"] {
+        let beside = Document::read(&of(&stored, kind)).unwrap();
+        assert_eq!((beside.storage(), beside.bytes_within()), (None, 0), "{kind}");
+    }
     let (again, told) = make(&model);
     assert_eq!((of(&again, "text encoder"), told.len()), (encoder.clone(), 0));
     // Cut, changed, and gone.
@@ -221,6 +230,40 @@ fn weights_are_packed_once_and_again_when_they_are_broken_or_the_model_is_anothe
     let (other, told) = make(&Model::open("little", folder.path()).unwrap());
     assert!(!told.is_empty() && of(&other, "text encoder") != encoder);
     assert!(!encoder.exists(), "what was made of the other is removed");
+}
+
+#[test]
+fn weights_inside_of_a_graph_are_laid_beside_it_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let mut told = 0;
+    let beside = diffusion::laid_beside(&model, &mut |packing| {
+        assert_eq!((packing.storage, packing.broken), (None, None));
+        told += 1;
+        ControlFlow::Continue(())
+    });
+    let beside = beside.unwrap();
+    assert!(told > 0);
+    let mut laid = 0;
+    for (part, old) in beside.parts.iter().zip(&model.parts).filter(|(part, old)| part.file != old.file) {
+        laid += 1;
+        let (graph, file) = (fs::metadata(&part.file).unwrap(), fs::metadata(&old.file).unwrap());
+        assert!(graph.len() < file.len() / 4, "{}: {} of {}", part.kind, graph.len(), file.len());
+        assert!(Document::read(&old.file).unwrap().bytes_within() > 1 << 20);
+        let mut plain = Session::open(&old.file, &Options::default()).unwrap();
+        let given = inputs_of_pocket(&old.file, &plain);
+        let answers = run(&mut plain, &given);
+        let mut session = Session::open(&part.file, &Options::default()).unwrap();
+        let off = off(&run(&mut session, &given), &answers);
+        assert!(off <= 1e-6, "{} is off by {off}", part.kind);
+    }
+    assert_eq!(laid, 3, "text encoder, denoiser and VAE decoder");
+    // A second time nothing is written; where nothing can be written, it is said.
+    diffusion::laid_beside(&model, &mut |packing| panic!("{packing:?}")).unwrap();
+    fs::remove_dir_all(folder.path().join(".stored")).unwrap();
+    fs::write(folder.path().join(".stored"), "").unwrap();
+    let error = diffusion::laid_beside(&model, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(error.contains("beside it") && error.contains(".stored"), "{error}");
 }
 
 /// Under this name a process measures itself: `in turn` or `at once`.

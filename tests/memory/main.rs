@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with the tests of batches")]
 mod program;
 
+mod budgets;
 mod drawing;
 mod refused;
 mod shared;

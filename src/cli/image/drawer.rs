@@ -33,7 +33,7 @@ pub(super) struct Drawer<'a> {
     size: Size,
     placed: Placed,
     /// With its weights kept as was decided, if that is not as they are.
-    stored: Option<Model>,
+    stored: Model,
     painter: TextToImage,
     told: Told,
 }
@@ -92,9 +92,9 @@ impl<'a> Drawer<'a> {
                 placed.recall(digest, &memory, ctx);
             }
             placed.tell(ctx);
-            placed.storage.map(|storage| pack(&model, Some(storage), ctx)).transpose()
+            pack(&model, placed.storage, ctx)
         })?;
-        let painter = load(args, stored.as_ref().unwrap_or(&model), &placed)?;
+        let painter = load(args, &stored, &placed)?;
         Ok(Self { args, model, geometry, memory, size, placed, stored, painter, told })
     }
 
@@ -146,16 +146,15 @@ impl<'a> Drawer<'a> {
         let before = placed.storage;
         let processor = DeviceChoice::Only(Device::Cpu);
         let again = || on(args, (model, geometry), looking.as_ref(), memory, *size, processor);
-        let of = stored.as_ref().unwrap_or(model);
+        let of = &*stored;
         told.context(|ctx| placed.step_down(error, of, ctx, again))?;
         // On another device weights may be kept in another way.
         if before != placed.storage {
             let storage = placed.storage;
-            *stored =
-                told.context(|ctx| storage.map(|storage| pack(model, Some(storage), ctx)).transpose())?;
+            *stored = told.context(|ctx| pack(model, storage, ctx))?;
         }
         // It has loaded nothing yet; what the other one loaded is given back as it is replaced.
-        self.painter = load(self.args, self.stored.as_ref().unwrap_or(&self.model), &self.placed)?;
+        self.painter = load(self.args, &self.stored, &self.placed)?;
         self.painter.go_on_with(undecoded);
         Ok(())
     }

@@ -21,6 +21,8 @@ const PRODUCER: &str = "shortform";
 const ALIGNED: u64 = 64;
 /// Weights of fewer numbers stay as they are.
 const LEAST: u64 = 1 << 14;
+/// Weights of fewer numbers stay in the ONNX file: among them are those that shapes are made of.
+const SMALL: u64 = 1 << 12;
 
 /// A graph whose weights are stored, and what is to be written for it.
 #[derive(Debug, Clone)]
@@ -31,7 +33,6 @@ pub struct StoredWeights {
     pub(super) items: Vec<Item>,
     /// Where the weights lie now.
     pub(super) sources: std::path::PathBuf,
-    pub(super) storage: Storage,
     bytes: u64,
     count: usize,
 }
@@ -48,6 +49,7 @@ pub(super) struct Item {
 /// How a weight is packed; its scales lie behind it.
 #[derive(Debug, Clone)]
 pub(super) struct Packed {
+    pub(super) storage: Storage,
     pub(super) rows: u64,
     pub(super) width: u64,
     /// How many numbers share a scale.
@@ -100,8 +102,7 @@ impl Document {
         }
         let kept = document.graph.initializer.iter().zip(gone).filter(|(_, gone)| !gone);
         let kept: Vec<TensorProto> = kept.map(|(tensor, _)| placing.keep(tensor)).collect();
-        let Placing { at, items, made, .. } = placing;
-        document.graph.initializer = kept.into_iter().chain(made).collect();
+        document.graph.initializer = kept.into_iter().chain(std::mem::take(&mut placing.made)).collect();
         let nodes = std::mem::take(&mut document.graph.node);
         document.graph.node = before
             .into_iter()
@@ -116,7 +117,22 @@ impl Document {
             Storage::Fp8 | Storage::Fp8E5m2 if count > 0 => document.raise_opset(),
             _ => {}
         }
-        StoredWeights { document, items, sources: self.folder.clone(), storage, bytes: at, count }
+        placing.placed(document, &self.folder, count)
+    }
+
+    /// The same graph with its large weights in a file called `data` in `folder`, as they are, where they are to be
+    /// [written](StoredWeights::write): a session reads them where they lie, where it would hold them twice while it
+    /// loads, and each piece of the graph its own.
+    pub fn lay_beside(&self, folder: &Path, data: &str) -> StoredWeights {
+        let mut document = Self { folder: folder.to_owned(), ..self.clone() };
+        let mut placing = Placing { data, at: 0, items: Vec::new(), made: Vec::new() };
+        document.graph.initializer = self.graph.initializer.iter().map(|weight| placing.keep(weight)).collect();
+        placing.placed(document, &self.folder, 0)
+    }
+
+    /// Bytes of the large weights in the ONNX file itself.
+    pub fn bytes_within(&self) -> u64 {
+        self.graph.initializer.iter().filter(|tensor| is_large(tensor)).map(TensorProto::bytes).sum()
     }
 
     /// How its large weights are stored, if [`Document::store_weights`] did.
@@ -124,6 +140,12 @@ impl Document {
         let ours = self.frame.producer_name == PRODUCER;
         ours.then(|| self.frame.producer_version.parse().ok()).flatten()
     }
+}
+
+/// Whether it lies in the ONNX file and may lie beside it.
+fn is_large(tensor: &TensorProto) -> bool {
+    let lies_within = || tensor.raw_bytes().is_some_and(|raw| raw.len() as u64 == tensor.bytes());
+    tensor.elements() > SMALL && lies_within()
 }
 
 /// Gives each weight its place in the file.
@@ -135,6 +157,10 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
+    fn placed(self, document: Document, sources: &Path, count: usize) -> StoredWeights {
+        StoredWeights { document, items: self.items, sources: sources.to_owned(), bytes: self.at, count }
+    }
+
     fn next(&mut self, bytes: u64) -> u64 {
         let offset = self.at.next_multiple_of(ALIGNED);
         self.at = offset + bytes;
@@ -147,9 +173,9 @@ impl Placing<'_> {
         tensor
     }
 
-    /// A weight that stays as it is, copied if it lies beside the file.
+    /// A weight that stays as it is, copied if it lies beside the file or is large.
     fn keep(&mut self, tensor: &TensorProto) -> TensorProto {
-        if tensor.place().is_none() {
+        if tensor.place().is_none() && !is_large(tensor) {
             return tensor.clone();
         }
         let offset = self.next(tensor.bytes());
@@ -181,7 +207,7 @@ impl Placing<'_> {
         self.items.push(Item {
             offset,
             source: tensor.clone(),
-            packed: Some(Packed { rows, width, block, turned, scales }),
+            packed: Some(Packed { storage, rows, width, block, turned, scales }),
         });
         let packed = format!("{name}.{storage}");
         let tensor_packed = self.beside(&packed, storage.element(), &lying, offset);

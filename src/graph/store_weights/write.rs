@@ -40,34 +40,34 @@ impl StoredWeights {
             out.pad(item.offset)?;
             match &item.packed {
                 None => copy(item, &mut source, &mut out)?,
-                Some(packed) => self.pack(packed, &mut source, &mut out)?,
+                Some(packed) => pack(packed, &mut source, &mut out)?,
             }
         }
         Ok(())
     }
+}
 
-    fn pack(&self, packed: &Packed, source: &mut Source, out: &mut Counted<'_>) -> Result<(), Stopped> {
-        let &Packed { rows, width, block, turned, scales } = packed;
-        let at_once = (PORTION / width.max(1)).clamp(1, rows.max(1));
-        let mut all_scales = Vec::new();
-        let mut from = 0;
-        while from < rows {
-            let count = at_once.min(rows - from);
-            let numbers = source.rows((from, count), (rows, width), turned)?;
-            let mut bytes = Vec::with_capacity(numbers.len() * 2);
-            for block in numbers.chunks_exact(block as usize) {
-                let scale = encode(self.storage, block, &mut bytes);
-                all_scales.extend(scales.map(|_| scale.to_le_bytes()));
-            }
-            out.write(&bytes)?;
-            from += count;
+fn pack(packed: &Packed, source: &mut Source, out: &mut Counted<'_>) -> Result<(), Stopped> {
+    let &Packed { storage, rows, width, block, turned, scales } = packed;
+    let at_once = (PORTION / width.max(1)).clamp(1, rows.max(1));
+    let mut all_scales = Vec::new();
+    let mut from = 0;
+    while from < rows {
+        let count = at_once.min(rows - from);
+        let numbers = source.rows((from, count), (rows, width), turned)?;
+        let mut bytes = Vec::with_capacity(numbers.len() * 2);
+        for block in numbers.chunks_exact(block as usize) {
+            let scale = encode(storage, block, &mut bytes);
+            all_scales.extend(scales.map(|_| scale.to_le_bytes()));
         }
-        if let Some(offset) = scales {
-            out.pad(offset)?;
-            out.write(all_scales.as_flattened())?;
-        }
-        Ok(())
+        out.write(&bytes)?;
+        from += count;
     }
+    if let Some(offset) = scales {
+        out.pad(offset)?;
+        out.write(all_scales.as_flattened())?;
+    }
+    Ok(())
 }
 
 fn copy(item: &Item, source: &mut Source, out: &mut Counted<'_>) -> Result<(), Stopped> {

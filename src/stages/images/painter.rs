@@ -124,10 +124,10 @@ impl<'a> Painter<'a> {
         self.placed.as_ref()?.storage
     }
 
-    /// Packs the weights, if they are kept smaller and are not yet.
+    /// Packs the weights, if they are not yet kept as they should be.
     pub(super) fn pack(&mut self, ctx: &mut Context<'_>) -> Result<(), Error> {
         let (Some(brush), Some(placed)) = (&self.plan.brush, &self.placed) else { return Ok(()) };
-        if placed.storage.is_none() || self.stored.is_some() {
+        if self.stored.is_some() {
             return Ok(());
         }
         self.stored = Some(placed::pack(&brush.model, placed.storage, ctx)?);
