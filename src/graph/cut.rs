@@ -94,9 +94,18 @@ impl Liveness {
     ) -> impl Iterator<Item = (usize, u64)> {
         let (mut weights, mut given, mut held) = (0, 0, 0);
         let (mut so_far, mut lying): (Vec<u64>, HashMap<u64, Vec<usize>>) = (Vec::new(), HashMap::new());
+        let mut copies: Vec<(usize, &Buffer)> = Vec::new();
         let pieces = (from..self.during.len()).map(move |at| {
             weights += self.weights[at];
-            so_far.push(self.during[at] + given);
+            // What a piece is given it does not write over.
+            if let Some((owner, buffer)) = self.written_over[at].as_ref().filter(|(owner, _)| *owner < from)
+                && !copies.iter().any(|(other, _)| other == owner)
+            {
+                copies.push((*owner, buffer));
+            }
+            copies.retain(|(_, buffer)| buffer.last >= at);
+            let copied: u64 = copies.iter().map(|(_, buffer)| buffer.bytes).sum();
+            so_far.push(self.during[at] + given + copied);
             for buffer in self.filled[at].iter().filter(|buffer| known(buffer)) {
                 let lasts = lying.entry(buffer.shape).or_default();
                 let free = (0..lasts.len()).filter(|&place| lasts[place] < at).max_by_key(|&place| lasts[place]);
@@ -108,7 +117,7 @@ impl Liveness {
                 }
                 lasts.push(buffer.last);
             }
-            held = held.max(self.during[at] + given);
+            held = held.max(so_far[at - from]);
             let earlier = |(owner, bytes): &(Option<usize>, u64)| {
                 owner.is_some_and(|owner| owner < from).then_some(*bytes)
             };

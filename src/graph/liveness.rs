@@ -28,6 +28,8 @@ pub struct Liveness {
     pub(super) loads: Vec<bool>,
     /// The large buffers that node `i` is the first to fill.
     pub(super) filled: Vec<Vec<Buffer>>,
+    /// The buffer that node `i` writes over, and the node that was the first to fill it.
+    pub(super) written_over: Vec<Option<(usize, Buffer)>>,
 }
 
 /// Memory for a tensor, and for those that are written over it.
@@ -122,6 +124,7 @@ impl Document {
             let last = last_read.get(input.name.as_str()).copied().unwrap_or(0);
             buffers.push((None, bytes(&input.name), last));
         }
+        let mut written_over = vec![None; nodes.len()];
         for (at, node) in nodes.iter().enumerate() {
             if widens[at] {
                 continue;
@@ -154,6 +157,7 @@ impl Document {
                 match shared {
                     Some(buffer) => {
                         buffers[buffer].2 = buffers[buffer].2.max(last);
+                        written_over[at] = (!renames(&node.op_type)).then_some(buffer);
                         buffer_of.insert(output, buffer);
                     }
                     None => {
@@ -177,19 +181,19 @@ impl Document {
             }
         }
         let unpacked: Vec<bool> = (0..count).map(|at| self.unpacks(at, &weights)).collect();
+        let buffer = |at: usize| {
+            let (owner, bytes, last) = buffers[at];
+            let owner = owner.filter(|_| bytes >= SMALL)?;
+            let mut hasher = std::hash::DefaultHasher::new();
+            (&shapes.get(nodes[owner].output.first()?)?.dims, bytes).hash(&mut hasher);
+            let (shape, is_unpacked) = (hasher.finish(), unpacked[owner]);
+            Some((owner, Buffer { shape, bytes, last, is_unpacked }))
+        };
         let mut filled = vec![Vec::new(); count];
-        for &(owner, bytes, last) in &buffers {
-            let Some((at, known)) = owner.and_then(|at| Some((at, shapes.get(nodes[at].output.first()?)?)))
-            else {
-                continue;
-            };
-            if bytes >= SMALL {
-                let mut hasher = std::hash::DefaultHasher::new();
-                (&known.dims, bytes).hash(&mut hasher);
-                let (shape, is_unpacked) = (hasher.finish(), unpacked[at]);
-                filled[at].push(Buffer { shape, bytes, last, is_unpacked });
-            }
+        for (owner, buffer) in (0..buffers.len()).filter_map(buffer) {
+            filled[owner].push(buffer);
         }
+        let written_over = written_over.into_iter().map(|at| at.and_then(buffer)).collect();
         let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
@@ -205,7 +209,7 @@ impl Document {
         held += held_from[count];
         before.push(held.max(0) as u64);
         let loads = widens.iter().zip(&unpacked).map(|(&widens, &unpacks)| widens || unpacks).collect();
-        Liveness { during, before, lasts, weights: loaded, loads, filled }
+        Liveness { during, before, lasts, weights: loaded, loads, filled, written_over }
     }
 
     fn unpacks(&self, at: usize, weights: &HashMap<&str, u64>) -> bool {
