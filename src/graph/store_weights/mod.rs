@@ -7,6 +7,7 @@
 
 mod choose;
 mod encode;
+mod late;
 mod opset;
 mod place;
 mod source;

@@ -16,11 +16,11 @@ use super::{
 /// Names of nodes that unpack weights begin so.
 pub(in super::super) const UNPACKS: &str = "unpack/";
 /// Who wrote a file of stored weights.
-const PRODUCER: &str = "shortform";
+pub(super) const PRODUCER: &str = "shortform";
 /// Where weights begin in their file: at multiples of this.
 const ALIGNED: u64 = 64;
 /// Weights of fewer numbers stay as they are.
-const LEAST: u64 = 1 << 14;
+pub(super) const LEAST: u64 = 1 << 14;
 /// Weights of fewer numbers stay in the ONNX file: among them are those that shapes are made of.
 const SMALL: u64 = 1 << 12;
 

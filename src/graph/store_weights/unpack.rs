@@ -92,6 +92,12 @@ impl Document {
     ) -> Option<Vec<NodeProto>> {
         let graph = &self.graph;
         let (first, reader) = (&graph.node[chain.first], &graph.node[chain.reader]);
+        let is_by_rows = match reader.op_type.as_str() {
+            "Conv" => true,
+            "Gemm" => Node::from(reader).integer("transB") == Some(1),
+            _ => chain.transpose.is_some(),
+        };
+        is_by_rows.then_some(())?;
         let weight = |name: &str| graph.initializer.iter().find(|tensor| tensor.name == name);
         let packed = weight(&first.input[0])?;
         let scale =
