@@ -22,7 +22,7 @@ bench: (setup "--tests")
 bench-memory: (setup "--tests")
     cargo bench --locked --bench memory
 
-# Print time and memory of models of real sizes on an NVIDIA card, where there is one: 9 GB of disk, needs no libav
+# Print time and memory of models of real sizes on an NVIDIA card, where there is one, and diffusers' beside it (SHORTFORM_BENCH_PYTHON: a Python with torch and diffusers): 9 GB of disk, needs no libav
 bench-gpu:
     cargo bench --locked --no-default-features --features cuda --bench gpu
 

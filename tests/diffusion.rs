@@ -491,6 +491,53 @@ fn what_overflows_in_16_bits_is_decoded_in_32() {
 }
 
 #[test]
+fn a_step_that_overflows_in_16_bits_is_computed_again_in_32() {
+    let models = Models::with("plain");
+    copy(&reference("parts/unet-sd1-fp16"), &models.find("plain").path.join("unet"));
+    let model = models.find("plain");
+    let part = model.part(PartKind::Denoiser).unwrap();
+    let options = engine::Options::default();
+    let family = Family::StableDiffusion;
+    // As a card would compute it: the processor's graphs are in 32 bits from the start.
+    let half = || {
+        let document = Document::read(&part.file).unwrap();
+        Denoiser::of(document, part, family, &options, Way::Whole).unwrap()
+    };
+    let latents = |size: f32| {
+        Array4::from_shape_fn((1, 4, 8, 8), |(_, channel, y, x)| {
+            size * (((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4)
+        })
+    };
+    let mut told = Told::rows(2);
+    let hidden = Array3::from_shape_fn((2, 77, 16), |(row, y, x)| ((row + y + x) % 5) as f32 / 4.0 - 0.5);
+    told.each("encoder_hidden_states", hidden.into_dyn());
+    // More than 65504, the largest number of 16 bits.
+    let (usual, large) = (latents(1.0), latents(1e5));
+    let mut full = Denoiser::open(part, family, &options, Way::Whole).unwrap();
+    let right = full.predict(&large, 500.0, &told, 2).unwrap();
+    assert!(!full.overflowed() && right.iter().all(|x| x.is_finite()));
+    for rows in [2, 1] {
+        let mut half = half();
+        half.predict(&usual, 500.0, &told, rows).unwrap();
+        assert!(!half.overflowed());
+        let predicted = half.predict(&large, 500.0, &told, rows).unwrap();
+        assert!(half.overflowed());
+        assert!(off(&predicted, &right) <= 1e-4, "off by {:e}", off(&predicted, &right));
+        // From now on it needs no second attempt.
+        assert_eq!(half.predict(&large, 500.0, &told, rows).unwrap(), predicted);
+    }
+    // On two devices both go on in 32 bits, though only one may have overflowed.
+    let (mut one, mut other) = (half(), half());
+    let predicted = one.predict_beside(&mut other, &large, 500.0, &told).unwrap();
+    assert!(one.overflowed() && other.overflowed());
+    assert!(off(&predicted, &right) <= 1e-4, "off by {:e}", off(&predicted, &right));
+    // Latents that are no numbers are not the network's fault, and no bits help them.
+    let mut half = half();
+    let lost = half.predict(&latents(f32::INFINITY), 500.0, &told, 2).unwrap();
+    assert!(!half.overflowed() && lost.iter().any(|x| !x.is_finite()));
+}
+
+#[test]
 fn a_decoder_that_bands_cannot_be_made_of_is_refused() {
     let models = Models::with("velocity");
     let folder = models.find("velocity").path;

@@ -1,9 +1,11 @@
 //! What `just bench-gpu` prints: time and the most memory of an NVIDIA card that models of real sizes take, held
-//! in each way, and what nobody knew of CUDA before it was measured.
+//! in each way, and what nobody knew of CUDA before it was measured; beside it the same UNets in diffusers on torch
+//! with its own offloads, where `SHORTFORM_BENCH_PYTHON` names a Python that has them.
 //!
 //! Each row is measured in a process of its own, which asks the driver (NVML) every few milliseconds how much of the
 //! card is free. Other programs on the card spoil the figures. Weights are random, in the precision that is printed.
 
+mod peers;
 #[path = "../memory/sizes.rs"]
 mod sizes;
 
@@ -104,9 +106,12 @@ fn main() -> Result<()> {
     );
     let mut first = Vec::new();
     for (model, width, height) in [("sd15", 512, 512), ("sd15", 720, 1280), ("sdxl", 768, 1344)] {
+        let mut ours = Vec::new();
         for how in [How::Resident, How::Group, How::Sequential] {
-            first.extend(show(&step(model, width, height, how)));
+            ours.push(show(&step(model, width, height, how)));
         }
+        peers::show(device, model, (width, height), &ours);
+        first.extend(ours.into_iter().flatten());
     }
     questions(&step, &first);
     Ok(())
@@ -204,20 +209,40 @@ fn free(device: u32) -> Option<u64> {
     devices.iter().find(|known| known.device == Device::Cuda(device)).map(|known| known.free)
 }
 
+/// Looks at a card every few milliseconds.
+struct Watch {
+    most: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    looking: thread::JoinHandle<()>,
+}
+
+impl Watch {
+    /// Of a card that has `before` bytes free.
+    fn of(device: u32, before: u64) -> Self {
+        let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (seen, ended) = (Arc::clone(&most), Arc::clone(&over));
+        let looking = thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                seen.fetch_max(before.saturating_sub(free(device).unwrap_or(before)), Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(3));
+            }
+        });
+        Self { most, over, looking }
+    }
+
+    /// The most bytes that were taken meanwhile.
+    fn end(self) -> Result<u64> {
+        self.over.store(true, Ordering::Relaxed);
+        self.looking.join().map_err(|_| "the watch on the card failed")?;
+        Ok(self.most.load(Ordering::Relaxed))
+    }
+}
+
 fn measure(step: &Step) -> Result<Measured> {
     engine::load()?;
     let before = free(step.device).ok_or("the card is gone")?;
     let used = || before.saturating_sub(free(step.device).unwrap_or(before));
-    let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let watch = {
-        let (most, over, device) = (Arc::clone(&most), Arc::clone(&over), step.device);
-        thread::spawn(move || {
-            while !over.load(Ordering::Relaxed) {
-                most.fetch_max(before.saturating_sub(free(device).unwrap_or(before)), Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(3));
-            }
-        })
-    };
+    let watch = Watch::of(step.device, before);
     let model = Model::open("random", Path::new(&step.model))?;
     let geometry = Geometry::of(&model)?;
     let storage = step.packed.then_some(Storage::Int8);
@@ -260,8 +285,7 @@ fn measure(step: &Step) -> Result<Measured> {
         used()
     };
     let left = used();
-    over.store(true, Ordering::Relaxed);
-    watch.join().map_err(|_| "the watch on the card failed")?;
+    let peak = watch.end()?;
     let weights = Document::read(&part.file)?.weights_beside();
     let largest = weights.into_iter().max_by_key(|weight| weight.element.bytes(weight.dims.iter().product()));
     let precision = match largest.map(|weight| weight.element) {
@@ -270,7 +294,6 @@ fn measure(step: &Step) -> Result<Measured> {
         _ => "float32",
     };
     let precision = precision.to_owned();
-    let peak = most.load(Ordering::Relaxed);
     Ok(Measured { seconds, peak, kept, left, foretold, precision })
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod film;
 mod fonts;
 mod gallery;
+mod look;
 mod lut;
 mod progress;
 mod reel;

@@ -7,7 +7,7 @@ use fast_image_resize::{
 };
 use image::RgbImage;
 
-use super::{Lut, StillError, yuv};
+use super::{Lut, StillError, look::Look, yuv};
 use crate::story::{CameraMove, Frame, Grade, Size};
 
 /// A still as planes, sampled from by the camera.
@@ -62,7 +62,7 @@ fn resized(still: RgbImage, size: Size) -> Result<RgbImage, StillError> {
 fn convert(still: &RgbImage, (grade, lut): (&Grade, Option<&Lut>)) -> Frame {
     let (width, height) = (still.width() as usize, still.height() as usize);
     let mut frame = Frame::black(Size::new(width as u32, height as u32));
-    let look = Look::new(grade, lut, width, height);
+    let look = Look::new(grade, lut, still);
     // Whole rows at a time and a step at a time: loops that the compiler turns into vector code.
     let mut rgb = [(); 3].map(|()| vec![0.0f32; width]);
     let mut luma = vec![0.0f32; width];
@@ -109,68 +109,6 @@ fn floor(number: f32) -> f32 {
     if nearest > number { nearest - 1.0 } else { nearest }
 }
 
-/// A colour look, worked out as far as it can be before the first pixel.
-struct Look<'a> {
-    curves: [[f32; 256]; 3],
-    saturation: f32,
-    vignette: f32,
-    centre: [f32; 2],
-    /// The inverse of the squared distance from the centre to a corner.
-    reach: f32,
-    lut: Option<&'a Lut>,
-}
-
-impl<'a> Look<'a> {
-    fn new(grade: &Grade, lut: Option<&'a Lut>, width: usize, height: usize) -> Self {
-        let curve = |channel: usize| {
-            std::array::from_fn(|code| {
-                let value = code as f32 / 255.0 * grade.gain[channel] + grade.lift[channel];
-                value.clamp(0.0, 1.0).powf(1.0 / grade.gamma[channel])
-            })
-        };
-        let centre = [width as f32 / 2.0 - 0.5, height as f32 / 2.0 - 0.5];
-        Self {
-            curves: std::array::from_fn(curve),
-            saturation: grade.saturation,
-            vignette: grade.vignette,
-            centre,
-            reach: 1.0 / (centre[0] * centre[0] + centre[1] * centre[1]),
-            lut,
-        }
-    }
-
-    /// What row `y` of packed pixels becomes, 0 ..= 1.
-    fn row(&self, pixels: &[u8], y: usize, [red, green, blue]: &mut [Vec<f32>; 3]) {
-        let width = red.len();
-        let (red, green, blue) = (&mut red[..], &mut green[..width], &mut blue[..width]);
-        for (x, pixel) in pixels.chunks_exact(3).take(width).enumerate() {
-            red[x] = self.curves[0][usize::from(pixel[0])];
-            green[x] = self.curves[1][usize::from(pixel[1])];
-            blue[x] = self.curves[2][usize::from(pixel[2])];
-        }
-        for x in 0..width {
-            let luma = 0.2126 * red[x] + 0.7152 * green[x] + 0.0722 * blue[x];
-            for c in [&mut red[x], &mut green[x], &mut blue[x]] {
-                *c = (luma + (*c - luma) * self.saturation).clamp(0.0, 1.0);
-            }
-        }
-        if let Some(lut) = self.lut {
-            for x in 0..width {
-                [red[x], green[x], blue[x]] = lut.apply([red[x], green[x], blue[x]]);
-            }
-        }
-        let dy = y as f32 - self.centre[1];
-        for x in 0..width {
-            let dx = x as i32 as f32 - self.centre[0];
-            let distance = (dx * dx + dy * dy) * self.reach;
-            let light = 1.0 - self.vignette * distance * distance;
-            for c in [&mut red[x], &mut green[x], &mut blue[x]] {
-                *c = (*c * light).clamp(0.0, 1.0);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,27 +151,5 @@ mod tests {
         // A wide still keeps its width for the camera to pan over.
         assert_eq!(working_size(Size::new(4000, 1920), &hold(1.0), frame), Size::new(4000, 1920));
         assert_eq!(working_size(frame, &hold(4.0), frame), Size::new(1620, 2880));
-    }
-
-    #[test]
-    fn the_look_is_the_documented_formula() {
-        let grade = Grade {
-            lift: [0.1; 3],
-            gamma: [2.0; 3],
-            gain: [0.5; 3],
-            saturation: 0.0,
-            vignette: 0.5,
-            ..Grade::default()
-        };
-        let look = Look::new(&grade, None, 101, 101);
-        let want = (0.4f32 * 0.5 + 0.1).sqrt();
-        let row = |y: usize| {
-            let mut rgb = [(); 3].map(|()| vec![0.0; 101]);
-            look.row(&[102; 303], y, &mut rgb);
-            rgb
-        };
-        let [red, _, blue] = row(50);
-        assert!((red[50] - want).abs() < 1e-3 && red[50] == blue[50], "{}, not {want}", red[50]);
-        assert!((row(0)[1][0] - want * 0.5).abs() < 1e-2);
     }
 }

@@ -68,7 +68,10 @@ impl Bands {
             }
             if let Some(whole) = layer.outputs.iter().find(|output| output.name == self.output) {
                 let [rows, width] = [whole.rows * layer.height, whole.width].map(|length| length as usize);
-                answer = Array4::zeros((1, whole.channels as usize, rows, width));
+                let channels = whole.channels as usize;
+                let numbers = engine::zeros(channels * rows * width, &path)?;
+                answer = Array4::from_shape_vec((1, channels, rows, width), numbers)
+                    .expect("there are as many numbers as the shape has");
             }
             let count = count(layer, self.limit);
             for band in 0..count {

@@ -60,6 +60,7 @@ pub struct Denoiser {
     family: Family,
     sample: Port,
     timestep: Port,
+    overflowed: bool,
 }
 
 impl Denoiser {
@@ -70,7 +71,7 @@ impl Denoiser {
     }
 
     /// The same of a graph that was read from the part's file, and perhaps changed.
-    pub(super) fn of(
+    pub fn of(
         document: Document,
         part: &Part,
         family: Family,
@@ -116,7 +117,7 @@ impl Denoiser {
                 timestep.dims.len()
             )));
         }
-        Ok(Self { network, family, sample, timestep })
+        Ok(Self { network, family, sample, timestep, overflowed: false })
     }
 
     /// Whether it takes an input of that name.
@@ -128,8 +129,34 @@ impl Denoiser {
     /// for each row of `told`; as many rows of the same shape.
     ///
     /// A network exported for one row at a time is run once a row, and so is one that may take fewer rows
-    /// `at_once`.
+    /// `at_once`. What overflows in 16 bits is computed once more in 32, and so is all that comes after it.
     pub fn predict(
+        &mut self,
+        latents: &Array4<f32>,
+        timestep: f32,
+        told: &Told,
+        at_once: usize,
+    ) -> Result<Array4<f32>, Error> {
+        let predicted = self.attempt(latents, timestep, told, at_once)?;
+        if overflow(latents, &predicted) && self.widen() {
+            return self.attempt(latents, timestep, told, at_once);
+        }
+        Ok(predicted)
+    }
+
+    /// Whether it computes in 32 bits because it overflowed in the 16 of its file.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Computes in 32 bits from now on; answers whether it did not before.
+    pub(super) fn widen(&mut self) -> bool {
+        let Some(wide) = self.network.widened() else { return false };
+        (self.network, self.overflowed) = (wide, true);
+        true
+    }
+
+    fn attempt(
         &mut self,
         latents: &Array4<f32>,
         timestep: f32,
@@ -152,6 +179,21 @@ impl Denoiser {
     /// The same of two rows, of which `beside`, the same network on another device, takes the second at the same
     /// time.
     pub fn predict_beside(
+        &mut self,
+        beside: &mut Self,
+        latents: &Array4<f32>,
+        timestep: f32,
+        told: &Told,
+    ) -> Result<Array4<f32>, Error> {
+        let predicted = self.attempt_beside(beside, latents, timestep, told)?;
+        // Both, so that the halves that guidance compares are of one kind.
+        if overflow(latents, &predicted) && (self.widen() | beside.widen()) {
+            return self.attempt_beside(beside, latents, timestep, told);
+        }
+        Ok(predicted)
+    }
+
+    fn attempt_beside(
         &mut self,
         beside: &mut Self,
         latents: &Array4<f32>,
@@ -214,4 +256,10 @@ impl Denoiser {
     fn wrong(&self, reason: String) -> Error {
         Error::Contract { path: self.network.path().to_owned(), part: "denoiser", reason }
     }
+}
+
+/// Whether numbers were lost on the way from `latents` to what is `predicted` of them.
+fn overflow(latents: &Array4<f32>, predicted: &Array4<f32>) -> bool {
+    let lost = |numbers: &Array4<f32>| numbers.iter().any(|number| !number.is_finite());
+    lost(predicted) && !lost(latents)
 }

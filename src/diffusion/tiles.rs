@@ -5,12 +5,18 @@
 //! most; that runs on tiles of one size, evenly spaced and anchored to the borders, so that none is a sliver
 //! without surroundings, and overlapping ones are blended.
 
-use ndarray::{Array3, Array4, ArrayView3, s};
+use std::path::Path;
+
+use ndarray::{Array2, Array3, Array4, ArrayView3, s};
+
+use crate::engine;
 
 /// The sides a tile may have, in latents, the largest first.
 pub(super) const SIDES: [usize; 5] = [96, 64, 48, 32, 24];
 /// How far neighbouring tiles overlap at least, in latents.
 pub(super) const OVERLAP: usize = 8;
+
+const FITS: &str = "there are as many numbers as the shape has";
 
 /// Where tiles of `tile` begin over `length`, overlapping by at least [`OVERLAP`].
 pub(super) fn starts(length: usize, tile: usize) -> Vec<usize> {
@@ -39,19 +45,27 @@ pub(super) struct Mosaic {
     /// (channels, height, width), each pixel times how much it counts.
     sum: Array3<f32>,
     /// (height, width).
-    count: ndarray::Array2<f32>,
+    count: Array2<f32>,
     factor: usize,
 }
 
 impl Mosaic {
     /// An empty picture of latents of `height` by `width`, each side `factor` times as large.
-    pub(super) fn new(height: usize, width: usize, factor: usize) -> Self {
+    /// `path` is the decoder, for messages.
+    pub(super) fn new(
+        height: usize,
+        width: usize,
+        factor: usize,
+        path: &Path,
+    ) -> Result<Self, engine::Error> {
         let (height, width) = (height * factor, width * factor);
-        Self {
-            sum: Array3::zeros((3, height, width)),
-            count: ndarray::Array2::zeros((height, width)),
+        let sum = engine::zeros(3 * height * width, path)?;
+        let count = engine::zeros(height * width, path)?;
+        Ok(Self {
+            sum: Array3::from_shape_vec((3, height, width), sum).expect(FITS),
+            count: Array2::from_shape_vec((height, width), count).expect(FITS),
             factor,
-        }
+        })
     }
 
     /// Puts in the tile (3, height, width) that begins at these latents.
@@ -107,7 +121,7 @@ mod tests {
     fn blended_tiles_of_one_picture_are_that_picture() {
         let picture =
             Array3::from_shape_fn((3, 160, 100), |(channel, y, x)| (channel * 7 + y * 3 + x) as f32);
-        let mut mosaic = Mosaic::new(80, 50, 2);
+        let mut mosaic = Mosaic::new(80, 50, 2, Path::new("vae")).unwrap();
         for top in starts(80, 24) {
             for left in starts(50, 24) {
                 let tile = picture.slice(s![.., top * 2..(top + 24) * 2, left * 2..(left + 24) * 2]);

@@ -140,7 +140,7 @@ impl VaeDecoder {
         let (_, _, height, width) = handed.dim();
         let side = split.side();
         let (side_down, side_across) = (side.min(height), side.min(width));
-        let mut mosaic = Mosaic::new(height, width, self.factor);
+        let mut mosaic = Mosaic::new(height, width, self.factor, self.network.path())?;
         for top in tiles::starts(height, side_down) {
             for left in tiles::starts(width, side_across) {
                 let tile = handed.slice(s![.., .., top..top + side_down, left..left + side_across]);

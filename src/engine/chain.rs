@@ -132,7 +132,7 @@ impl Chain {
         measure(&self.path, device, Point::BeforeRun);
         let mut held: HashMap<String, DynValue> = HashMap::new();
         for (name, tensor) in inputs {
-            held.insert(name, tensor.into_value().map_err(|e| failed(e.into()))?);
+            held.insert(name, tensor.into_value().map_err(failed)?);
         }
         let mut next = None;
         for at in 0..self.links.len() {
@@ -174,7 +174,7 @@ impl Chain {
             let value = held
                 .remove(name)
                 .ok_or_else(|| failed(Failure::Reason(format!("none of its pieces answers `{name}`"))))?;
-            let tensor = Tensor::take(&value).map_err(|e| failed(e.into()))?;
+            let tensor = Tensor::take(&value).map_err(failed)?;
             let tensor = tensor.ok_or_else(|| Error::ElementType {
                 name: name.clone(),
                 found: value.dtype().to_string(),

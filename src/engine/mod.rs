@@ -16,6 +16,7 @@ mod placement;
 mod policy;
 mod pool;
 mod record;
+mod room;
 mod session;
 mod tensor;
 mod version;
@@ -34,5 +35,6 @@ pub use placement::{
 };
 pub use policy::{Attention, Clean, ConvSearch, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace};
 pub use record::{Measured, Point, Reading, take_measured};
+pub use room::zeros;
 pub use session::{Options, Port, Session, default_threads, time_in_sessions};
 pub use tensor::{Element, Tensor};

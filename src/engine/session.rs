@@ -193,7 +193,9 @@ impl Session {
             let reason = format!("its input `{}` is not given", missing.name);
             return Err(Error::Run { path: path.clone(), device, reason });
         }
-        let lent: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor.standardize())).collect();
+        let standard = inputs.iter().map(|(name, tensor)| Ok((*name, tensor.standardize()?)));
+        let lent =
+            standard.collect::<Result<Vec<_>, Failure>>().map_err(|e| failed_to_run(e, path, device))?;
         let mut values = Vec::with_capacity(lent.len());
         for (name, tensor) in &lent {
             values.push((*name, tensor.lend().map_err(failed)?));
@@ -208,7 +210,7 @@ impl Session {
         measure(path, device, Point::AfterRun);
         let mut outputs = Vec::with_capacity(answers.len());
         for (name, value) in answers.iter() {
-            let Some(tensor) = Tensor::take(&value).map_err(failed)? else {
+            let Some(tensor) = Tensor::take(&value).map_err(|e| failed_to_run(e, path, device))? else {
                 return Err(Error::ElementType {
                     name: name.to_owned(),
                     found: value.dtype().to_string(),

@@ -3,7 +3,12 @@
 use half::{bf16, f16};
 use ndarray::ArrayD;
 use ort::value::{DynValue, SymbolicDimensions, TensorElementType, TensorRef};
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use super::{
+    room::{Refused, copied},
+    session::Failure,
+};
 
 /// The element types that sessions take here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,20 +147,22 @@ impl Tensor {
         self.shape().iter().product::<usize>() as u64 * self.element().bytes()
     }
 
-    /// Makes it row-major, which a session needs; copies only if it is not.
-    pub(super) fn standardize(&self) -> std::borrow::Cow<'_, Self> {
-        let standard = each!(self, array => array.is_standard_layout());
-        match standard {
-            true => std::borrow::Cow::Borrowed(self),
-            false => std::borrow::Cow::Owned(match self {
-                Self::F32(array) => Self::F32(array.as_standard_layout().into_owned()),
-                Self::F16(array) => Self::F16(array.as_standard_layout().into_owned()),
-                Self::BF16(array) => Self::BF16(array.as_standard_layout().into_owned()),
-                Self::I64(array) => Self::I64(array.as_standard_layout().into_owned()),
-                Self::I32(array) => Self::I32(array.as_standard_layout().into_owned()),
-                Self::Bool(array) => Self::Bool(array.as_standard_layout().into_owned()),
-            }),
-        }
+    /// Whether it is row-major, which a session needs.
+    fn is_standard(&self) -> bool {
+        each!(self, array => array.is_standard_layout())
+    }
+
+    /// A row-major copy.
+    fn standardized(&self) -> Result<Self, Refused> {
+        Ok(each!(self, array => copied(&array.view())?.into()))
+    }
+
+    /// Makes it row-major; copies only if it is not.
+    pub(super) fn standardize(&self) -> Result<Cow<'_, Self>, Refused> {
+        Ok(match self.is_standard() {
+            true => Cow::Borrowed(self),
+            false => Cow::Owned(self.standardized()?),
+        })
     }
 
     /// Lends a row-major tensor to ONNX Runtime.
@@ -164,21 +171,21 @@ impl Tensor {
     }
 
     /// Gives the tensor to ONNX Runtime.
-    pub(super) fn into_value(self) -> ort::Result<DynValue> {
-        let standard = self.standardize().into_owned();
+    pub(super) fn into_value(self) -> Result<DynValue, Failure> {
+        let standard = if self.is_standard() { self } else { self.standardized()? };
         Ok(each!(standard, array => ort::value::Tensor::from_array(array)?.into_dyn()))
     }
 
     /// Copies a tensor out of ONNX Runtime; `None` if its element type is not ours.
-    pub(super) fn take(value: &DynValue) -> ort::Result<Option<Self>> {
+    pub(super) fn take(value: &DynValue) -> Result<Option<Self>, Failure> {
         let Some(element) = value.dtype().tensor_type().and_then(Element::of) else { return Ok(None) };
         Ok(Some(match element {
-            Element::F32 => Self::F32(value.try_extract_array()?.to_owned()),
-            Element::F16 => Self::F16(value.try_extract_array()?.to_owned()),
-            Element::BF16 => Self::BF16(value.try_extract_array()?.to_owned()),
-            Element::I64 => Self::I64(value.try_extract_array()?.to_owned()),
-            Element::I32 => Self::I32(value.try_extract_array()?.to_owned()),
-            Element::Bool => Self::Bool(value.try_extract_array()?.to_owned()),
+            Element::F32 => Self::F32(copied(&value.try_extract_array()?)?),
+            Element::F16 => Self::F16(copied(&value.try_extract_array()?)?),
+            Element::BF16 => Self::BF16(copied(&value.try_extract_array()?)?),
+            Element::I64 => Self::I64(copied(&value.try_extract_array()?)?),
+            Element::I32 => Self::I32(copied(&value.try_extract_array()?)?),
+            Element::Bool => Self::Bool(copied(&value.try_extract_array()?)?),
         }))
     }
 }

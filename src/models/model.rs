@@ -77,6 +77,14 @@ pub struct Part {
     pub header: Header,
 }
 
+impl Part {
+    /// The name of the folder it lies in: `unet`, `text_encoder`, ...
+    pub fn folder(&self) -> &str {
+        let folder = self.file.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+        folder.unwrap_or_default()
+    }
+}
+
 /// A model folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is raised when the same timeline looks or sounds different than before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Threads of the encoder: the same everywhere, because their number changes the bytes.
 const THREADS: u32 = 4;
 /// The cover's JPEG quality, 1 to 100.

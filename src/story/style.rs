@@ -31,8 +31,9 @@ pub struct Style {
     pub grade: Grade,
 }
 
-/// A colour look, applied once to each still: per channel `out = (in * gain + lift) ^ (1 / gamma)`,
-/// then saturation, then a table of colours, then the vignette. Grain and bars lie over each frame.
+/// A colour look, applied once to each still: a bright one is exposed less, then per channel
+/// `out = (in * gain + lift) ^ (1 / gamma)`, bent where it would go over white, then saturation, then a table of
+/// colours, then the vignette. Grain and bars lie over each frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
@@ -44,6 +45,9 @@ pub struct Grade {
     pub gain: [f32; 3],
     /// 0 is grey, 1 leaves colours as they are.
     pub saturation: f32,
+    /// The mean light from which on a still is exposed less, 0.3 ..= 1; 1 leaves all as they are.
+    #[serde(default = "one")]
+    pub brightest: f32,
     /// How much the corners darken, 0 ..= 1.
     pub vignette: f32,
     /// How much film grain lies over each frame, 0 ..= 1.
@@ -62,9 +66,14 @@ impl Default for Grade {
             gamma: [1.0; 3],
             gain: [1.0; 3],
             saturation: 1.0,
+            brightest: one(),
             vignette: 0.0,
             grain: 0.0,
             letterbox: 0.0,
         }
     }
+}
+
+fn one() -> f32 {
+    1.0
 }

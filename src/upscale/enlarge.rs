@@ -1,10 +1,10 @@
 //! A picture, enlarged by a network tile by tile.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, path::Path};
 
 use image::{Rgb, RgbImage};
 
-use crate::story::Size;
+use crate::{engine, story::Size};
 
 use super::{Error, Plan, Upscaler, tiles::Span};
 
@@ -29,15 +29,16 @@ impl Upscaler {
         }
         let columns = mirrored(plan.framed.width, frame, from.width);
         let rows = mirrored(plan.framed.height, frame, from.height);
+        let file = self.network().file.clone();
         let mut canvas = Canvas {
-            picture: RgbImage::new(from.width * scale, from.height * scale),
+            picture: blank(from.width * scale, from.height * scale, &file)?,
             before: i64::from(frame * scale),
             blends: !plan.exact,
             rows: Vec::new(),
         };
         let mut done = 0;
         for down in &plan.down {
-            canvas.begin(down, scale);
+            canvas.begin(down, scale, &file)?;
             for across in &plan.across {
                 if report(done, plan.tiles).is_break() {
                     return Err(Error::Cancelled { done, total: plan.tiles });
@@ -73,6 +74,12 @@ fn mirrored(framed: u32, before: u32, length: u32) -> Vec<u32> {
     (0..i64::from(framed)).map(|place| mirror(place - i64::from(before)) as u32).collect()
 }
 
+/// A black picture.
+fn blank(width: u32, height: u32, path: &Path) -> Result<RgbImage, Error> {
+    let pixels = engine::zeros(3 * width as usize * height as usize, path)?;
+    Ok(RgbImage::from_raw(width, height, pixels).expect("it has three bytes a pixel"))
+}
+
 /// The large picture in the making.
 struct Canvas {
     picture: RgbImage,
@@ -86,12 +93,14 @@ struct Canvas {
 
 impl Canvas {
     /// Begins a row of tiles.
-    fn begin(&mut self, down: &Span, scale: u32) {
+    fn begin(&mut self, down: &Span, scale: u32, path: &Path) -> Result<(), Error> {
         if self.blends {
-            self.rows.clear();
             let height = (down.kept.len() as u32 * scale) as usize;
-            self.rows.resize(height * self.picture.width() as usize * 3, 0.0);
+            // The row before is given back first.
+            self.rows = Vec::new();
+            self.rows = engine::zeros(height * self.picture.width() as usize * 3, path)?;
         }
+        Ok(())
     }
 
     /// Puts what is kept of a tile, `value(x, y, channel)` of its answer, beside what is there.

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     hub::{Content, Fault, Hub},
+    local::copy,
     names, onnx,
     pull::{assert_installed, assert_not_installed, content},
 };
@@ -193,4 +194,31 @@ fn a_disk_that_fills_up_on_the_way_is_told_and_gone_on_with() {
     ends(shortform(folder.path(), "pull them/it").env("HF_ENDPOINT", &hub.endpoint), 0);
     assert_installed(folder.path());
     assert!(hub.asked().iter().any(|request| request.headers.contains_key("range")));
+}
+
+#[test]
+fn only_the_parts_that_are_named_are_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("models/little");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/pocket"), &model);
+    let packed = || -> Vec<String> {
+        let found = names(&model).into_iter().filter_map(|name| {
+            let (_, packed) = name.strip_prefix(".stored/")?.split_once('/')?;
+            packed.ends_with("/whole.json").then(|| packed.to_owned())
+        });
+        found.collect()
+    };
+    let run = |arguments: &str, code| ends(&mut shortform(folder.path(), arguments), code);
+
+    let said = run("optimize little --part unett", 2);
+    for expected in ["no part `unett`", "text_encoder, unet, vae_decoder, vae_encoder"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    // pocket's denoiser has no weight that would become smaller; the text encoder has, and is not asked for.
+    let said = run("optimize little --part unet", 0);
+    assert!(said.contains("denoiser: stays") && !said.contains("encoder"), "{said}");
+    assert_eq!(packed(), [""; 0]);
+    let said = run("optimize little --part unet --part text_encoder --json", 0);
+    assert!(said.contains("text encoder") && !said.contains("VAE"), "{said}");
+    assert_eq!(packed(), ["text_encoder/whole.json"]);
 }

@@ -126,6 +126,49 @@ fn tiles_give_bit_for_bit_what_the_whole_picture_gives() {
     }
 }
 
+/// What this process may take and does, in bytes of addresses.
+#[cfg(target_os = "linux")]
+fn taken() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// Not a test of its own: enlarges a picture to one that the system refuses, then one that it does not.
+#[test]
+#[cfg(target_os = "linux")]
+fn limited() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if std::env::var_os("SHORTFORM_TEST_LIMITED").is_none() {
+        return;
+    }
+    let mut upscaler = open("x4");
+    let (small, large) = (picture(96, 80), picture(2400, 3200));
+    let expected = whole(&mut upscaler, &small);
+    let whole_plan = plan(&upscaler, &large, PLENTY).unwrap();
+    // The large one takes 352 MiB alone.
+    let limit = Rlimit { current: Some(taken() + (256 << 20)), ..getrlimit(Resource::As) };
+    setrlimit(Resource::As, limit).unwrap();
+    let refused = upscaler.enlarge(&large, &whole_plan, &mut |_, _| ControlFlow::Continue(())).unwrap_err();
+    let named = refused.to_string();
+    assert!(matches!(refused, Error::Engine(engine::Error::OutOfMemory { .. })), "{named}");
+    assert!(named.contains("x4.onnx") && named.contains("368640000"), "{named}");
+    assert_eq!(difference(&whole(&mut upscaler, &small), &expected), 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_picture_that_the_system_refuses_is_an_error_and_not_the_end_of_the_process() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "limited", "--nocapture"])
+        .env("SHORTFORM_TEST_LIMITED", "1")
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[test]
 fn a_fixed_size_gives_what_the_free_network_gives() {
     let small = picture(157, 203);

@@ -31,6 +31,9 @@ pub(super) struct Optimize {
     /// How to keep the weights of text encoders and denoiser: fp16, bf16, int8, fp8, fp8-e5m2 or int4
     #[arg(long, default_value = "int8")]
     storage: Storage,
+    /// Only this part, by the name of its folder: unet, text_encoder, ...; repeatable [default: all]
+    #[arg(long = "part", value_name = "PART")]
+    parts: Vec<String>,
     #[command(flatten)]
     machine: MachineArgs,
 }
@@ -39,6 +42,7 @@ pub(super) fn optimize(args: &Optimize, output: &OutputArgs) -> Result<(), Failu
     let cancel = cancel_on_signals()?;
     let model =
         Catalog::new(args.machine.models_dir.clone()).find(&args.model).map_err(failure(Exit::Invalid))?;
+    let model = only(model, &args.parts)?;
     let packed = pack(&model, args.storage, &cancel, output).map_err(|error| {
         let exit = match &error {
             diffusion::Error::PackingCancelled => Exit::Interrupted,
@@ -68,6 +72,17 @@ pub(super) fn optimize(args: &Optimize, output: &OutputArgs) -> Result<(), Failu
         }
     }
     Ok(())
+}
+
+/// The model with no other parts than these; with all of them where none is named.
+fn only(mut model: Model, parts: &[String]) -> Result<Model, Failure> {
+    let there: Vec<String> = model.parts.iter().map(|part| part.folder().to_owned()).collect();
+    if let Some(unknown) = parts.iter().find(|part| !there.contains(part)) {
+        let message = format!("`{}` has no part `{unknown}`; its parts are {}", model.name, there.join(", "));
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    model.parts.retain(|part| parts.is_empty() || parts.iter().any(|name| name == part.folder()));
+    Ok(model)
 }
 
 /// What a network takes on the disk, its weights beside it included.

@@ -38,6 +38,7 @@ pub(crate) fn read_grade(fields: &mut Fields<'_>, below: &Grade) -> Option<Grade
     let gamma = channels(fields, "gamma", 0.5, 2.0, below.gamma);
     let gain = channels(fields, "gain", 0.5, 1.5, below.gain);
     let saturation = fields.optional("saturation", &number(0.0..=2.0));
+    let brightest = fields.optional("brightest", &number(0.3..=1.0));
     let vignette = fields.optional("vignette", &number(0.0..=1.0));
     let grain = fields.optional("grain", &number(0.0..=1.0));
     let letterbox = fields.optional("letterbox", &number(0.0..=0.3));
@@ -46,6 +47,7 @@ pub(crate) fn read_grade(fields: &mut Fields<'_>, below: &Grade) -> Option<Grade
         gamma: gamma?,
         gain: gain?,
         saturation: saturation?.map_or(below.saturation, |value| value as f32),
+        brightest: brightest?.map_or(below.brightest, |value| value as f32),
         vignette: vignette?.map_or(below.vignette, |value| value as f32),
         grain: grain?.map_or(below.grain, |value| value as f32),
         letterbox: letterbox?.map_or(below.letterbox, |value| value as f32),

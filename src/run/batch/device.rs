@@ -5,31 +5,16 @@
 //! the end of a process gives all of a device's memory back.
 
 use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader, Read, Write},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
-    thread,
+    process::Command,
+    sync::mpsc::RecvTimeoutError,
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::wave::{Canary, Say};
+use super::{
+    child::{Child, Order, ended},
+    wave::Say,
+};
 use crate::stages::{Cancel, Happening, Stage};
-
-/// What the child is asked to do: the first line of its standard input. At the end of the input it ends.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Order {
-    /// Each video, as the command line describes it to itself.
-    pub videos: Vec<Value>,
-    /// A picture to draw again first.
-    pub canary: Option<Canary>,
-}
 
 /// A hanging step is ended after this many times what steps take.
 const PATIENCE: f64 = 10.0;
@@ -37,10 +22,6 @@ const PATIENCE: f64 = 10.0;
 const ENOUGH: usize = 1000;
 /// How long loading a model may take, in times of the watchdog's least.
 const LOADING: u32 = 10;
-/// Lines kept of what the child printed.
-const LOG: usize = 40;
-/// How long a child may take to end when asked to.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Steps of a stage after which its process holds what it needs; the first ones fill pools.
 const SETTLED: usize = 2;
@@ -138,11 +119,11 @@ pub(super) fn run(
     listener: &mut dyn Listener,
 ) -> End {
     let died = |why: String, log| End::Died { video: 0, scene: 0, stage: Stage::Images, why, log };
-    let mut running = match command().and_then(|command| Running::start(command, order)) {
+    let mut running = match command().and_then(|command| Child::start(command, order)) {
         Ok(running) => running,
         Err(error) => return died(format!("the process that draws cannot be started: {error}"), Vec::new()),
     };
-    listener.begun(running.child.id());
+    listener.begun(running.id());
     let (mut video, mut scene, mut stage) = (0, 0, Stage::Images);
     let mut growth = Growth::default();
     let (mut heard, mut loading, mut stepped) = (Instant::now(), true, None::<Instant>);
@@ -214,119 +195,6 @@ pub(super) fn run(
                 return End::Died { video, scene, stage, why, log };
             }
         }
-    }
-}
-
-fn ended(status: Option<ExitStatus>) -> String {
-    let Some(status) = status else { return "vanished".to_owned() };
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let hint = if signal == 9 { "; perhaps the system ran out of memory" } else { "" };
-        return format!("was killed by signal {signal}{hint}");
-    }
-    format!("ended by itself ({status})")
-}
-
-struct Running {
-    child: Child,
-    /// Closed, it asks the child to end; so does the parent's own death.
-    stdin: Option<ChildStdin>,
-    said: Receiver<Say>,
-    log: Arc<Mutex<VecDeque<String>>>,
-    log_reader: Option<thread::JoinHandle<()>>,
-}
-
-impl Running {
-    fn start(mut command: Command, order: &Order) -> std::io::Result<Self> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A Ctrl-C is for the parent: it decides what its child does.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn()?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let mut stdin = child.stdin.take();
-        let (sender, said) = channel();
-        thread::spawn(move || {
-            for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
-                // A line that is no message is a library's chatter.
-                let Ok(line) = line else { return };
-                if let Ok(say) = serde_json::from_str(&line)
-                    && sender.send(say).is_err()
-                {
-                    return;
-                }
-            }
-        });
-        let log = Arc::new(Mutex::new(VecDeque::new()));
-        let log_reader = stderr.map(|stderr| {
-            let log = Arc::clone(&log);
-            thread::spawn(move || keep_log(stderr, &log))
-        });
-        let mut line = serde_json::to_vec(order)?;
-        line.push(b'\n');
-        if let Some(stdin) = &mut stdin {
-            // A child that died at once is told by its status, not by the broken pipe.
-            let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
-        }
-        Ok(Self { child, stdin, said, log, log_reader })
-    }
-
-    /// Tells it that there is room for what it expects to hold.
-    fn go(&mut self) {
-        if let Some(stdin) = &mut self.stdin {
-            // One that is gone already is told by its status.
-            let _ = stdin.write_all(b"go\n").and_then(|()| stdin.flush());
-        }
-    }
-
-    /// Asks it to end, and makes it.
-    fn end(&mut self) {
-        self.stdin = None;
-        let asked = Instant::now();
-        while asked.elapsed() < GRACE {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        self.kill();
-    }
-
-    fn kill(&mut self) -> Vec<String> {
-        let _ = self.child.kill();
-        self.wait().1
-    }
-
-    fn wait(&mut self) -> (Option<ExitStatus>, Vec<String>) {
-        self.stdin = None;
-        let status = self.child.wait().ok();
-        if let Some(reader) = self.log_reader.take() {
-            let _ = reader.join();
-        }
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        (status, log.iter().cloned().collect())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.kill();
-        }
-    }
-}
-
-fn keep_log(stderr: impl Read, log: &Mutex<VecDeque<String>>) {
-    let mut lines = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.push_back(text);
-        if log.len() > LOG {
-            log.pop_front();
-        }
-        line.clear();
     }
 }
 

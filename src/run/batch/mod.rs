@@ -17,6 +17,7 @@
 
 mod asked;
 mod board;
+mod child;
 mod deaths;
 mod demand;
 mod device;
@@ -34,7 +35,7 @@ mod wave;
 mod waves;
 
 pub use asked::Asked;
-pub use device::Order;
+pub use child::Order;
 pub use dispatch::run;
 pub use error::Error;
 pub use folder::{Done, Finished};

@@ -15,6 +15,7 @@
 //! | emphasis, links, lists, quotes, code | their plain text |
 //! | `\[`, `\*`, ... | the character itself |
 
+mod attributes;
 mod beat;
 mod block;
 mod clause;

@@ -3,6 +3,7 @@
 //! Numbers stay digits, which voices read well; what they misread or drop is written out: money,
 //! units, abbreviations, times, ordinals, addresses, hashtags.
 
+mod amounts;
 mod reader;
 mod table;
 
