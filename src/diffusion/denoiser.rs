@@ -8,11 +8,7 @@ use crate::{
     models::{Family, Part},
 };
 
-use super::{
-    Error, Way,
-    network::{self, Network},
-    packing,
-};
+use super::{Error, Way, network::Network, packing, rewritten};
 
 /// What the denoiser is told beside latents and timestep: by the name of its input, one row for each
 /// row of the batch.
@@ -67,7 +63,7 @@ impl Denoiser {
     /// Loads the denoiser of a model of `family` and finds out which dialect it speaks: timesteps as
     /// a scalar or one a row, in integers or floats; everything in 16 or 32 bits.
     pub fn open(part: &Part, family: Family, options: &engine::Options, way: Way) -> Result<Self, Error> {
-        Self::of(network::read(&part.file, options.device)?, part, family, options, way)
+        Self::of(rewritten::read(&part.file, options.device)?, part, family, options, way)
     }
 
     /// The same of a graph that was read from the part's file, and perhaps changed.

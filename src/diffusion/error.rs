@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// A disk without room for a picture that memory has no room for.
     #[error(
-        "cannot keep {} in `{}` while a picture is decoded band by band: {source}; make room there, name another folder in `TMPDIR`, or choose another `memory.vae_tiling` than `exact`",
+        "cannot keep {} in `{}` while a picture is decoded band by band: {source}; make room there, name another folder in `TMPDIR`, or take tiles (`memory.vae_tiling: on`)",
         engine::Bytes(*wanted), folder.display()
     )]
     Scratch {

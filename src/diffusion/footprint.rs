@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Error, Geometry, IpAdapter,
-    network::{self, Rewritten},
+    rewritten::{self, Rewritten},
     stored::is_stored,
     tiles, vae,
 };
@@ -54,7 +54,7 @@ impl<'a> Footprints<'a> {
         let options = options.into();
         let rewritten = |part: &'a Part| {
             let document =
-                network::read_stored(&part.file, options.device, storage.filter(|_| is_stored(part.kind)))?;
+                rewritten::read_stored(&part.file, options.device, storage.filter(|_| is_stored(part.kind)))?;
             let bound = bindings(&document, part, model, geometry, geometry.native, 1);
             Ok::<_, Error>((Rewritten::new(document, &bound, &options), bound))
         };
@@ -62,7 +62,7 @@ impl<'a> Footprints<'a> {
         for kind in [TextEncoder, TextEncoder2, TextEncoder3] {
             let Some(part) = model.find(kind) else { continue };
             let (network, bound) = rewritten(part)?;
-            texts.push(demand(part, &network, &bound, options.policy.tiling));
+            texts.push(demand(part, &network, &bound, &options));
         }
         let mut drawing = Vec::new();
         for kind in [Denoiser, VaeDecoder] {
@@ -100,7 +100,7 @@ impl<'a> Footprints<'a> {
     /// The same, for drawing that starts from pictures: with the VAE encoder.
     pub fn starting_from_pictures(mut self) -> Result<Self, Error> {
         let part = self.model.part(PartKind::VaeEncoder)?;
-        let document = network::read(&part.file, self.options.device)?;
+        let document = rewritten::read(&part.file, self.options.device)?;
         let bound = bindings(&document, part, self.model, self.geometry, self.geometry.native, 1);
         self.drawing.push((part, Rewritten::new(document, &bound, &self.options)));
         Ok(self)
@@ -114,16 +114,19 @@ impl<'a> Footprints<'a> {
     pub fn demands(&self, size: Size, rows: u64) -> Vec<Demand> {
         let drawing = self.drawing.iter().map(|(part, network)| {
             let bound = bindings(&network.document, part, self.model, self.geometry, size, rows);
-            demand(part, network, &bound, self.options.policy.tiling)
+            demand(part, network, &bound, &self.options)
         });
         self.texts.iter().cloned().chain(drawing).collect()
     }
 }
 
-fn demand(part: &Part, network: &Rewritten, bound: &Bindings, tiling: Tiling) -> Demand {
-    let decodes = part.kind == PartKind::VaeDecoder;
+fn demand(part: &Part, network: &Rewritten, bound: &Bindings, options: &engine::Options) -> Demand {
+    let (decodes, tiling) = (part.kind == PartKind::VaeDecoder, options.policy.tiling);
+    let on_bands = || network.in_bands(bound).map(|working| InPieces { working, staying: Vec::new() });
+    let banded = (decodes && rewritten::decodes_on_bands(options)).then(on_bands).flatten();
     let sides = match tiling {
         Tiling::Off | Tiling::Exact => Vec::new(),
+        Tiling::Auto if banded.is_some() => Vec::new(),
         Tiling::Auto => tiles::SIDES.to_vec(),
         Tiling::Side(side) => {
             let side = side as usize;
@@ -138,50 +141,39 @@ fn demand(part: &Part, network: &Rewritten, bound: &Bindings, tiling: Tiling) ->
     let untiled = matches!(tiling, Tiling::Side(_)) && decodes && whole.is_some();
     let footprint = whole.or_else(|| network.footprint(bound)).unwrap_or_else(|| {
         let weights = part.header.weights.total();
-        network::Footprint { weights, activations: weights, least: 2 * weights }
+        rewritten::Footprint { weights, activations: weights, least: 2 * weights }
     });
     let mut ways: Vec<InPieces> = sides.filter_map(|side| network.ways_in_tiles(bound, side)).collect();
-    ways.iter_mut().for_each(|way| way.working = decoding(way.working));
-    if decodes && tiling == Tiling::Exact {
-        let banded = |banded: network::Footprint| InPieces {
-            working: network::taken(banded.least),
-            staying: Vec::new(),
-        };
-        ways.extend(network.in_bands(bound).map(banded));
-    }
+    ways.extend(banded);
     if !untiled {
         ways.extend(network.way(bound).map(|way| match part.kind {
             // Of all parts, it alone runs often enough for a picture.
             PartKind::Denoiser => way,
-            PartKind::VaeDecoder if tiling != Tiling::Exact => {
-                InPieces { working: decoding(way.working), staying: Vec::new() }
-            }
             _ => InPieces { staying: Vec::new(), ..way },
         }));
     }
     ways.sort_by_key(|way| way.working);
+    let footprint = match part.kind {
+        PartKind::VaeDecoder | PartKind::VaeEncoder => {
+            let activations = footprint.activations * CONVOLVING / 100;
+            rewritten::Footprint { activations, ..footprint }
+        }
+        _ => footprint,
+    };
     demand_of(part.kind.to_string(), footprint, ways)
 }
 
-/// What a VAE takes in pieces, in hundredths of what its tensors let expect: its convolutions are large. Measured on the
-/// decoder of Stable Diffusion 1.5 at 272x480, on tiles of 24 and of 48.
-const DECODING: u64 = 114;
+/// What a VAE takes whole, in hundredths of what other networks do with as many tensors: where every weight is in the
+/// processor's order, so are the pictures between convolutions, and each norm has a copy. Measured on the decoder of
+/// Stable Diffusion 1.5 at 384x640, 512x512 and 720x1280.
+const CONVOLVING: u64 = 120;
 
-fn decoding(bytes: u64) -> u64 {
-    bytes * DECODING / 100
-}
-
-/// What tensors of a decoder may let expect, so that it takes no more than `bytes`.
-pub(super) fn to_decode_in(bytes: u64) -> u64 {
-    bytes * 100 / DECODING
-}
-
-fn demand_of(part: String, footprint: network::Footprint, ways: Vec<InPieces>) -> Demand {
-    let least = ways.first().map_or_else(|| network::taken(footprint.least), |way| way.working);
+fn demand_of(part: String, footprint: rewritten::Footprint, ways: Vec<InPieces>) -> Demand {
+    let least = ways.first().map_or_else(|| rewritten::taken(footprint.least), |way| way.working);
     Demand {
         part,
         weights: footprint.weights,
-        activations: network::taken(footprint.activations),
+        activations: rewritten::taken_whole(footprint.activations),
         least,
         ways,
     }
@@ -195,7 +187,7 @@ pub(super) fn denoiser(
     device: Device,
     (adapter, storage): (Option<&IpAdapter>, Option<Storage>),
 ) -> Result<Document, Error> {
-    let mut document = network::read_stored(&part.file, device, storage)?;
+    let mut document = rewritten::read_stored(&part.file, device, storage)?;
     if let Some(adapter) = adapter {
         let bound = bindings(&document, part, model, geometry, geometry.native, 2);
         adapter.graft(&mut document, &bound)?;

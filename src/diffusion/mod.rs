@@ -21,6 +21,7 @@ mod packing;
 mod profile;
 mod published;
 mod request;
+mod rewritten;
 pub mod schedulers;
 mod scratch;
 mod stored;

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    engine::{
-        self, Attention, Chain, Device, Element, InPieces, Link, Loaded, Port, Session, Tensor, Tiling,
-    },
-    graph::{Bindings, Document, ElementType, Halves, Inseparable, Layers, Storage, Whole},
+    engine::{self, Chain, Device, Element, Link, Loaded, Port, Session, Tensor, Tiling},
+    graph::{Bindings, Document, ElementType, Halves, Inseparable},
 };
 
 use super::{
     Error,
     bands::{self, Bands},
+    rewritten::{
+        self, Layered, Rewritten, arranged, footprint_of, in_turn, read, rewrite, room, taken, tiled,
+    },
     tiles,
 };
 
@@ -100,11 +101,11 @@ impl Network {
         if most.is_none() && limit.is_none() {
             return None;
         }
-        let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
+        let rewritten = self.rewritten(bound);
         if most.is_none() && rewritten.footprint(bound)?.least <= limit? {
             return None;
         }
-        let Halves { front, back, tensor } = rewritten.halves?;
+        let Halves { front, back, tensor } = rewritten.into_halves()?;
         let dims = front.shapes(bound).ok()?.dims(&tensor)?.to_vec();
         let network = |document| Self::of(document, &self.path, &self.options, self.way);
         Some(Split { front: network(front), back: network(back), tensor, dims, limit, most })
@@ -112,20 +113,37 @@ impl Network {
 
     /// The network in a front and layers that run on bands, if that is how it is to be run and if it needs more than
     /// it may have when its inputs have the lengths of `bound`.
+    ///
+    /// # Errors
+    /// Where bands are asked for and cannot be made; where they are not, there are none.
     pub(super) fn in_bands(&self, bound: &Bindings) -> Result<Option<Bands>, Inseparable> {
-        let (Way::Pieces(limit, loaded), Tiling::Exact) = (self.way, self.options.policy.tiling) else {
-            return Ok(None);
-        };
-        let limit = room(limit / loaded.at_once());
-        let rewritten = Rewritten::new(self.document.clone(), bound, &self.options);
-        if rewritten.footprint(bound).is_some_and(|footprint| footprint.least <= limit) {
+        let Way::Pieces(limit, loaded) = self.way else { return Ok(None) };
+        if !rewritten::decodes_on_bands(&self.options) {
             return Ok(None);
         }
-        let layered = rewritten.layers(bound)?;
+        let limit = limit / loaded.at_once();
+        let rewritten = self.rewritten(bound);
+        if rewritten.footprint(bound).is_some_and(|footprint| footprint.least <= room(limit)) {
+            return Ok(None);
+        }
+        let layered = match rewritten.layers(bound) {
+            Err(_) if self.options.policy.tiling != Tiling::Exact => return Ok(None),
+            layered => layered?,
+        };
         let front = Self::of(layered.front.clone(), &self.path, &self.options, self.way);
         let Layered { layers, handed, height, .. } = layered;
         let output = self.outputs.first().map(|port| port.name.clone()).unwrap_or_default();
+        let limit = bands::room(limit);
         Ok(Some(Bands { front, layers, handed, height, output, limit, options: self.options }))
+    }
+
+    /// Its graph as it is run, to be asked what it needs.
+    fn rewritten(&self, bound: &Bindings) -> Rewritten {
+        let document = self.document.clone();
+        match self.way {
+            Way::Whole => Rewritten::whole(document, bound, &self.options),
+            Way::Pieces(..) => Rewritten::in_pieces(document, bound, &self.options),
+        }
     }
 
     /// What it takes.
@@ -175,7 +193,7 @@ impl Network {
     fn load(&mut self, bound: &Bindings) -> Result<(), Error> {
         engine::load()?;
         if !self.rewritten {
-            rewrite(&mut self.document, bound, &self.options);
+            rewrite(&mut self.document, bound, &self.options, matches!(self.way, Way::Pieces(..)));
             self.rewritten = true;
         }
         match (&self.state, self.way) {
@@ -231,154 +249,6 @@ impl Network {
     }
 }
 
-/// The bytes of a graph that unpacks each weight just before it is read.
-fn in_turn(mut document: Document) -> Vec<u8> {
-    document.unpack_in_turn();
-    document.to_bytes()
-}
-
-/// Above what tensors take, in hundredths: blocks of memory are larger than what lies in them, and operators
-/// hold more at once than the order of the nodes tells. Measured on UNets of 256x256 to 704x1280.
-const SLACK: u64 = 120;
-/// What ONNX Runtime holds for a piece beside its tensors, in bytes.
-const RUNTIME: u64 = 16 << 20;
-
-/// Bytes that a process takes for tensors of so many bytes.
-pub(super) fn taken(tensors: u64) -> u64 {
-    tensors * SLACK / 100 + RUNTIME
-}
-
-/// Bytes of tensors that fit into so many bytes of a process.
-fn room(bytes: u64) -> u64 {
-    bytes.saturating_sub(RUNTIME) * 100 / SLACK
-}
-
-/// Bytes that a process takes for weights of so many bytes in a piece that stays loaded: in the processor's order they
-/// are a little more (measured on the UNet of Stable Diffusion 1.5), and there is a session, which takes more than
-/// pocket's small pieces do.
-fn arranged(weights: u64) -> u64 {
-    weights * 106 / 100 + (3 << 20)
-}
-
-/// What a network needs at some shapes, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Footprint {
-    /// Its weights, as they lie in memory once loaded.
-    pub(super) weights: u64,
-    /// What it computes, if it is whole.
-    pub(super) activations: u64,
-    /// The least it can do with, weights included, in pieces.
-    pub(super) least: u64,
-}
-
-/// A graph that was rewritten to need less memory, to be asked what it needs.
-pub(super) struct Rewritten {
-    pub(super) document: Document,
-    halves: Option<Halves>,
-}
-
-impl Rewritten {
-    /// Rewrites a graph whose inputs may have the lengths of `bound`, for the device and in the manner of `options`.
-    pub(super) fn new(mut document: Document, bound: &Bindings, options: &engine::Options) -> Self {
-        rewrite(&mut document, bound, options);
-        let halves = document.shapes(bound).ok().and_then(|shapes| document.halves(&shapes));
-        Self { document, halves }
-    }
-
-    /// What it needs when its inputs have the lengths of `bound`; none if that cannot be known.
-    pub(super) fn footprint(&self, bound: &Bindings) -> Option<Footprint> {
-        footprint_of(&self.document, bound)
-    }
-
-    /// How it runs in pieces when its inputs have the lengths of `bound`; none if that cannot be known.
-    pub(super) fn way(&self, bound: &Bindings) -> Option<InPieces> {
-        way_of(&self.document, bound)
-    }
-
-    /// The same in two halves, of which the second works on tiles of `side`.
-    pub(super) fn ways_in_tiles(&self, bound: &Bindings, side: usize) -> Option<InPieces> {
-        let Halves { front, back, tensor } = self.halves.as_ref()?;
-        let dims = tiled(front.shapes(bound).ok()?.dims(tensor)?, side as u64);
-        let front = way_of(front, bound)?;
-        let back = way_of(back, &Bindings::from([(tensor.clone(), dims)]))?;
-        Some(InPieces { working: front.working.max(back.working), ..back })
-    }
-
-    /// What it needs in two halves, of which the second works on tiles of `side`.
-    pub(super) fn in_tiles(&self, bound: &Bindings, side: usize) -> Option<Footprint> {
-        let Halves { front, back, tensor } = self.halves.as_ref()?;
-        let shapes = front.shapes(bound).ok()?;
-        let dims = tiled(shapes.dims(tensor)?, side as u64);
-        let front = footprint_of(front, bound)?;
-        let back = footprint_of(back, &Bindings::from([(tensor.clone(), dims)]))?;
-        Some(Footprint {
-            weights: front.weights + back.weights,
-            activations: front.activations.max(back.activations),
-            least: front.least.max(back.least),
-        })
-    }
-
-    /// It in a front, and what comes after that in layers, when its inputs have the lengths of `bound`.
-    pub(super) fn layers(&self, bound: &Bindings) -> Result<Layered<'_>, Inseparable> {
-        let unknown = |error: crate::graph::Error| Inseparable::of_all(error.to_string());
-        let none = "nothing but one picture is handed on in any place before the picture is enlarged";
-        let halves = self.halves.as_ref().ok_or_else(|| Inseparable::of_all(none))?;
-        let Halves { front, back, tensor } = halves;
-        let shapes = front.shapes(bound).map_err(|error| unknown(error.into()))?;
-        let known = shapes.get(tensor).map(|known| (known.element, &known.dims[..]));
-        let Some((element, &[1, channels, height, width])) = known else {
-            return Err(Inseparable::of_all(format!("its tensor `{tensor}` is no picture")));
-        };
-        let bound = Bindings::from([(tensor.clone(), vec![1, channels, height, width])]);
-        let (fixed, shapes) = back.bind(&bound).map_err(unknown)?;
-        let handed = Whole { name: tensor.clone(), element, channels, rows: 1, width };
-        Ok(Layered { front, layers: fixed.layers(&shapes)?, handed, height })
-    }
-
-    /// What it needs in a front and layers, of which these work on bands; the front where that is more. None if that
-    /// cannot be known.
-    pub(super) fn in_bands(&self, bound: &Bindings) -> Option<Footprint> {
-        let Layered { front, layers, .. } = self.layers(bound).ok()?;
-        let front = footprint_of(front, bound)?;
-        let held = layers.layers.iter().map(|layer| {
-            // The picture itself is held while it is made.
-            let made =
-                layer.outputs.iter().filter(|output| self.document.outputs().any(|name| name == output.name));
-            let made: u64 = made.map(|output| 4 * output.elements(layer.height)).sum();
-            Some(bands::least(layer)? + made)
-        });
-        let most = held.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
-        Some(Footprint { least: front.least.max(most), ..front })
-    }
-}
-
-/// A graph in a front that runs on the whole picture, and layers that run on bands.
-pub(super) struct Layered<'a> {
-    front: &'a Document,
-    pub(super) layers: Layers,
-    /// What the front hands over.
-    handed: Whole,
-    /// Its rows.
-    height: u64,
-}
-
-/// The lengths of a tile of `side` out of a tensor of (1, channels, height, width).
-fn tiled(dims: &[u64], side: u64) -> Vec<u64> {
-    dims.iter().enumerate().map(|(at, &length)| if at < 2 { length } else { length.min(side) }).collect()
-}
-
-fn footprint_of(document: &Document, bound: &Bindings) -> Option<Footprint> {
-    let (fixed, shapes) = document.bind(bound).ok()?;
-    let liveness = fixed.liveness(&shapes);
-    Some(Footprint { weights: liveness.weights(), activations: liveness.peak(), least: liveness.least() })
-}
-
-fn way_of(document: &Document, bound: &Bindings) -> Option<InPieces> {
-    let (fixed, shapes) = document.bind(bound).ok()?;
-    let pieces = fixed.liveness(&shapes).in_pieces();
-    Some(InPieces { working: taken(pieces.most), staying: pieces.lightest(arranged) })
-}
-
 /// A network in two, the second of which works on tiles.
 pub(super) struct Split {
     /// Works on the whole picture.
@@ -410,60 +280,6 @@ impl Split {
             .chain(tiles::SIDES.into_iter().filter(|side| *side < most || self.most.is_none()));
         sides.into_iter().find(fits).unwrap_or(tiles::SIDES[tiles::SIDES.len() - 1])
     }
-}
-
-/// Reads a graph as `device` computes it.
-pub(super) fn read(path: &Path, device: Device) -> Result<Document, Error> {
-    read_stored(path, device, None)
-}
-
-/// The same graph as it would be with its weights stored that way: nothing is written, so it cannot be run.
-pub(super) fn read_stored(path: &Path, device: Device, storage: Option<Storage>) -> Result<Document, Error> {
-    let mut document = Document::read(path)?;
-    if let Some(storage) = storage {
-        document = document.store_weights(storage, Path::new(""), "").document;
-    }
-    if device == Device::Cpu {
-        document.widen();
-    }
-    Ok(document)
-}
-
-/// The most bytes that the scores of one slice of attention take, where it cannot be fused.
-const SCORES: u64 = 64 << 20;
-
-/// Fuses attention, or slices it for providers that have no fused one, lets sizes follow what was kept on the way
-/// down, and unpacks stored weights in portions. A graph whose shapes cannot be known stays as it is: it gives the
-/// same answers, in more memory.
-fn rewrite(document: &mut Document, bound: &Bindings, options: &engine::Options) {
-    if let Ok(shapes) = probe(document, bound) {
-        document.resize_to_skip(&shapes);
-    }
-    if let Ok(shapes) = document.shapes(bound) {
-        match (options.policy.attention, options.device) {
-            (Attention::Plain, _) => 0,
-            (Attention::Sliced, _) | (Attention::Auto, Device::CoreMl) => {
-                document.slice_attention(&shapes, SCORES)
-            }
-            (Attention::Fused, _) | (Attention::Auto, Device::Cpu | Device::Cuda(_)) => {
-                document.fuse_attention(&shapes)
-            }
-        };
-    }
-    // In portions a product reads its weight turned, which CoreML has no operator for.
-    if options.device != Device::CoreMl {
-        document.unpack_in_portions();
-    }
-}
-
-/// Shapes at lengths that the graph can do as it is traced: sides of latents are rounded up.
-fn probe(document: &Document, bound: &Bindings) -> Result<crate::graph::Shapes, crate::graph::Unknown> {
-    const ROUND: u64 = 64;
-    let mut bound = bound.clone();
-    for dims in bound.values_mut().filter(|dims| dims.len() == 4) {
-        dims[2..].iter_mut().for_each(|side| *side = side.next_multiple_of(ROUND));
-    }
-    document.shapes(&bound)
 }
 
 pub(super) fn element(element: ElementType) -> Option<Element> {

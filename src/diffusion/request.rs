@@ -3,9 +3,9 @@
 use image::RgbImage;
 use ndarray::Array4;
 
-use super::{Way, footprint};
+use super::Way;
 use crate::{
-    engine::{self, Loaded, Residency, Tiling},
+    engine::{self, Loaded, Residency},
     story::{Rng, SchedulerKind, Seed, Size},
 };
 
@@ -31,16 +31,6 @@ impl Options {
             Residency::Resident | Residency::Model => Way::Whole,
             Residency::Group => Way::Pieces(self.limit, Loaded::Two),
             Residency::Sequential => Way::Pieces(self.limit, Loaded::One),
-        }
-    }
-
-    /// How the VAE's decoder is held.
-    pub(super) fn decoder_way(&self) -> Way {
-        match self.way() {
-            Way::Pieces(limit, loaded) if self.session.policy.tiling != Tiling::Exact => {
-                Way::Pieces(footprint::to_decode_in(limit), loaded)
-            }
-            way => way,
         }
     }
 }

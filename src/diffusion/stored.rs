@@ -114,8 +114,7 @@ fn made(
 /// How the part's weights are to be kept, and its graph, if something is to be made of it.
 fn plan(part: &Part, storage: Option<Storage>) -> Result<Option<(Option<Storage>, Document)>, Error> {
     let document = Document::read(&part.file)?;
-    let is_smaller =
-        |storage: &Storage| document.store_weights(*storage, Path::new(""), DATA).count() > 0;
+    let is_smaller = |storage: &Storage| document.store_weights(*storage, Path::new(""), DATA).count() > 0;
     let storage = storage.filter(is_smaller);
     let is_made = storage.is_some() || document.bytes_within() > WITHIN;
     Ok(is_made.then_some((storage, document)))

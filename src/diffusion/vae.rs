@@ -14,7 +14,8 @@ use crate::{
 use super::{
     Error, Geometry, Random, Way,
     geometry::LatentScale,
-    network::{self, Network, Split},
+    network::{Network, Split},
+    rewritten,
     tiles::{self, Mosaic},
 };
 
@@ -28,6 +29,8 @@ pub struct VaeDecoder {
     scale: LatentScale,
     tiling: Tiling,
     overflowed: bool,
+    /// Why the last picture was decoded on tiles and not on bands.
+    no_bands: Option<String>,
 }
 
 impl VaeDecoder {
@@ -38,7 +41,7 @@ impl VaeDecoder {
         options: &engine::Options,
         way: Way,
     ) -> Result<Self, Error> {
-        Self::of(network::read(&part.file, options.device)?, part, geometry, options, way)
+        Self::of(rewritten::read(&part.file, options.device)?, part, geometry, options, way)
     }
 
     /// A decoder of a graph that was read from the part's file.
@@ -65,6 +68,7 @@ impl VaeDecoder {
             scale: geometry.scale.clone(),
             tiling: options.policy.tiling,
             overflowed: false,
+            no_bands: None,
             network,
         })
     }
@@ -94,6 +98,11 @@ impl VaeDecoder {
         self.overflowed
     }
 
+    /// Why a picture was decoded on tiles since this was last asked, where bands would have been right.
+    pub fn take_no_bands(&mut self) -> Option<String> {
+        self.no_bands.take()
+    }
+
     /// Computes in 32 bits from now on; answers whether it did not before.
     pub(super) fn widen(&mut self) -> bool {
         let Some(wide) = self.network.widened() else { return false };
@@ -110,8 +119,14 @@ impl VaeDecoder {
         let input = vec![(self.input.clone(), Tensor::from_f32(scaled, self.element))];
         let bands = self.network.in_bands(&bound);
         let pixels = match bands.map_err(|reason| inseparable(self.network.path(), &reason))? {
-            Some(bands) => bands.run(input)?.into(),
             None => self.whole_or_in_tiles(&bound, input)?,
+            Some(bands) => match bands.run(input.clone()) {
+                Err(error @ Error::Scratch { .. }) if self.tiling == Tiling::Auto => {
+                    self.no_bands = Some(error.to_string());
+                    self.whole_or_in_tiles(&bound, input)?
+                }
+                pixels => pixels?.into(),
+            },
         };
         let (height, width) = (latents.dim().2 * self.factor, latents.dim().3 * self.factor);
         if pixels.shape() != [1, 3, height, width] {

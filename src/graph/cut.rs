@@ -108,7 +108,8 @@ impl Liveness {
             so_far.push(self.during[at] + given + copied);
             for buffer in self.filled[at].iter().filter(|buffer| known(buffer)) {
                 let lasts = lying.entry(buffer.shape).or_default();
-                let free = (0..lasts.len()).filter(|&place| lasts[place] < at).max_by_key(|&place| lasts[place]);
+                let free =
+                    (0..lasts.len()).filter(|&place| lasts[place] < at).max_by_key(|&place| lasts[place]);
                 if let Some(last) = free.map(|place| lasts.swap_remove(place)) {
                     for idle in last + 1..at {
                         so_far[idle - from] += buffer.bytes;

@@ -24,6 +24,8 @@ pub struct Liveness {
     /// Bytes of weights that node `i` is the first to read, as they lie in memory, and of what it makes of them
     /// when the graph is loaded.
     pub(super) weights: Vec<u64>,
+    /// Bytes of weights that are made of weights when the graph is loaded.
+    pub(super) made: u64,
     /// Whether node `i` makes a weight of a weight, for the node after it.
     pub(super) loads: Vec<bool>,
     /// The large buffers that node `i` is the first to fill.
@@ -56,6 +58,11 @@ impl Liveness {
         // Only of weights are the shapes known when the whole graph is loaded.
         let all = self.pieces_with(0, |buffer| buffer.is_unpacked).last().map_or(0, |(_, bytes)| bytes);
         all.saturating_sub(SESSION + self.weights.iter().sum::<u64>())
+    }
+
+    /// Bytes of weights that are made of others when the graph is loaded.
+    pub fn made(&self) -> u64 {
+        self.made
     }
 
     /// Bytes of all weights once they are loaded.
@@ -195,6 +202,7 @@ impl Document {
         }
         let written_over = written_over.into_iter().map(|at| at.and_then(buffer)).collect();
         let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
+        let mut made = 0;
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
             let node = Node::from(proto);
@@ -203,13 +211,14 @@ impl Document {
             during.push(held.max(0) as u64 + workspace(&node, shapes));
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
-            let made = if widens[at] { bytes(&proto.output[0]) } else { 0 };
-            loaded.push(stored + made);
+            let fresh = if widens[at] { bytes(&proto.output[0]) } else { 0 };
+            made += fresh;
+            loaded.push(stored + fresh);
         }
         held += held_from[count];
         before.push(held.max(0) as u64);
         let loads = widens.iter().zip(&unpacked).map(|(&widens, &unpacks)| widens || unpacks).collect();
-        Liveness { during, before, lasts, weights: loaded, loads, filled, written_over }
+        Liveness { during, before, lasts, weights: loaded, made, loads, filled, written_over }
     }
 
     fn unpacks(&self, at: usize, weights: &HashMap<&str, u64>) -> bool {

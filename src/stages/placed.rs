@@ -326,9 +326,12 @@ pub(crate) fn pack(model: &Model, storage: Option<Storage>, ctx: &mut Context<'_
     let mut told = None;
     let mut tell = |packing: Packing| {
         if packing.done == 0 {
-            let how = packing.storage.map_or("laid beside its graph".to_owned(), |s| format!("packed as {s}"));
+            let how =
+                packing.storage.map_or("laid beside its graph".to_owned(), |s| format!("packed as {s}"));
             match &packing.broken {
-                Some(broken) => ctx.warn(format!("{broken}; the weights of the {} are {how} again", packing.part)),
+                Some(broken) => {
+                    ctx.warn(format!("{broken}; the weights of the {} are {how} again", packing.part))
+                }
                 None => ctx.note(format!(
                     "memory: the weights of the {} are {how}, once, in the model's folder",
                     packing.part

@@ -255,7 +255,7 @@ fn weights_inside_of_a_graph_are_laid_beside_it_as_they_are() {
         let answers = run(&mut plain, &given);
         let mut session = Session::open(&part.file, &Options::default()).unwrap();
         let off = off(&run(&mut session, &given), &answers);
-        assert!(off <= 1e-6, "{} is off by {off}", part.kind);
+        assert!(off <= 1e-5, "{} is off by {off}", part.kind);
     }
     assert_eq!(laid, 3, "text encoder, denoiser and VAE decoder");
     // A second time nothing is written; where nothing can be written, it is said.
@@ -264,6 +264,34 @@ fn weights_inside_of_a_graph_are_laid_beside_it_as_they_are() {
     fs::write(folder.path().join(".stored"), "").unwrap();
     let error = diffusion::laid_beside(&model, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
     assert!(error.contains("beside it") && error.contains(".stored"), "{error}");
+}
+
+#[test]
+fn weights_that_a_file_keeps_in_fewer_bits_by_itself_are_unpacked_late() {
+    let pocket = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/pocket");
+    let own = ["text_encoder", "unet", "vae_decoder"].map(|part| pocket.join(part).join("model.onnx"));
+    let half = parts().into_iter().filter(|part| name(part) == "unet-sd1-fp16");
+    for part in half.chain(own) {
+        let mut document = Document::read(&part).unwrap();
+        document.widen();
+        let given = as_f32(inputs_of_pocket(&part, &Session::open(&part, &Options::default()).unwrap()));
+        let folder = document.folder();
+        let at_once = Session::from_memory(&document.to_bytes(), &part, folder, &Options::default());
+        let answers = run(&mut at_once.unwrap(), &given);
+        let mut late = document.clone();
+        assert!(late.unpack_late_from(256) && late.storage().is_some(), "{}", name(&part));
+        assert!(!late.clone().unpack_late_from(256), "there is nothing left to do");
+        let off = off(&run(&mut packed(&late, &part), &given), &answers);
+        assert!(off <= 1e-5, "{} is off by {off}", name(&part));
+        let least = |document: &Document| {
+            let (fixed, shapes) = document.bind(&bound(&given)).unwrap();
+            fixed.liveness(&shapes).least()
+        };
+        assert!(least(&late) <= least(&document), "{}", name(&part));
+        if name(&part) == "unet" {
+            assert!(least(&late) < least(&document) * 3 / 4, "{} {}", least(&late), least(&document));
+        }
+    }
 }
 
 /// Under this name a process measures itself: `in turn` or `at once`.

@@ -17,10 +17,7 @@ use crate::{
     models::Adapter,
 };
 
-use super::{
-    Error, Options,
-    network::{self, Network},
-};
+use super::{Error, Options, network::Network, rewritten};
 use prepare::Preparation;
 use projection::{Projection, linear, matrix};
 
@@ -91,7 +88,7 @@ impl IpAdapter {
 
     /// The graph of its image encoder, and the lengths of what that takes.
     pub(super) fn image_encoder(&self, device: Device) -> Result<(Document, Bindings), Error> {
-        let document = network::read(&self.adapter.image_encoder, device)?;
+        let document = rewritten::read(&self.adapter.image_encoder, device)?;
         let (width, height) = self.preparation.size();
         let dims = vec![1, 3, u64::from(height), u64::from(width)];
         let bound = document.ports().take(1).map(|port| (port.name, dims.clone())).collect();

@@ -76,7 +76,7 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                let way = self.options.decoder_way();
+                let way = self.options.way();
                 let mut decoder = VaeDecoder::open(part, &self.geometry, &self.options.session, way)?;
                 if self.overflows.decoder {
                     decoder.widen();
@@ -85,6 +85,10 @@ impl TextToImage {
             }
         };
         let image = decoder.decode(latents);
+        if let Some(why) = decoder.take_no_bands() {
+            self.fallbacks
+                .push(format!("{why}; the picture is decoded on tiles, whose tones differ a little"));
+        }
         if decoder.overflowed() && !self.overflows.decoder {
             self.overflows.decoder = true;
             self.fallbacks.push(

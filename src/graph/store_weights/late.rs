@@ -22,6 +22,11 @@ impl Document {
     /// by nodes that are known as those of [stored weights](Document::store_weights) are. The answers are the same.
     /// Answers whether there were any.
     pub fn unpack_late(&mut self) -> bool {
+        self.unpack_late_from(LEAST)
+    }
+
+    /// The same for weights of at least `least` numbers.
+    pub fn unpack_late_from(&mut self, least: u64) -> bool {
         if self.storage().is_some() {
             return false;
         }
@@ -33,8 +38,10 @@ impl Document {
         let mut made: HashMap<String, TensorProto> = HashMap::new();
         let mut storage = None;
         for (at, node) in self.graph.node.iter().enumerate() {
-            let Some(weight) = node.input.first().and_then(|name| weights.get(name.as_str())) else { continue };
-            if weight.elements() < LEAST {
+            let Some(weight) = node.input.first().and_then(|name| weights.get(name.as_str())) else {
+                continue;
+            };
+            if weight.elements() < least {
                 continue;
             }
             let Some(unpacked) = unpacked(node, weight, &weights, &index, self) else { continue };
@@ -75,12 +82,14 @@ fn unpacked(
     whole: &Document,
 ) -> Option<Unpacked> {
     let named = |node: NodeProto| NodeProto { name: format!("{UNPACKS}{}", node.output[0]), ..node };
-    let alone = |storage| Unpacked { node: named(node.clone()), instead_of: Vec::new(), scales: None, storage };
+    let alone =
+        |storage| Unpacked { node: named(node.clone()), instead_of: Vec::new(), scales: None, storage };
     let is_wide = Node::from(node).integer("to") == Some(i64::from(ElementType::F32.0));
     match (node.op_type.as_str(), weight.element()) {
-        ("DequantizeLinear", ElementType::I8 | ElementType::U8) => {
-            node.input[1..].iter().all(|name| weights.contains_key(name.as_str())).then(|| alone(Storage::Int8))
-        }
+        ("DequantizeLinear", ElementType::I8 | ElementType::U8) => node.input[1..]
+            .iter()
+            .all(|name| weights.contains_key(name.as_str()))
+            .then(|| alone(Storage::Int8)),
         ("Cast", ElementType::F16) if is_wide => Some(alone(Storage::Fp16)),
         ("Cast", ElementType::BF16) if is_wide => Some(alone(Storage::Bf16)),
         ("Cast", ElementType::I8) if is_wide => {

@@ -126,7 +126,8 @@ impl Document {
     pub fn lay_beside(&self, folder: &Path, data: &str) -> StoredWeights {
         let mut document = Self { folder: folder.to_owned(), ..self.clone() };
         let mut placing = Placing { data, at: 0, items: Vec::new(), made: Vec::new() };
-        document.graph.initializer = self.graph.initializer.iter().map(|weight| placing.keep(weight)).collect();
+        document.graph.initializer =
+            self.graph.initializer.iter().map(|weight| placing.keep(weight)).collect();
         placing.placed(document, &self.folder, 0)
     }
 
