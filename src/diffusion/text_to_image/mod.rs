@@ -164,7 +164,7 @@ impl TextToImage {
     }
 
     /// The latents of [`Request::count`] pictures, (count, channels, height / factor, width / factor), for
-    /// another model to go on with: see [`Kept::DenoisingStart`].
+    /// another model to go on with: see [`Kept::DenoisingStart`](super::Kept::DenoisingStart).
     pub fn latents(
         &mut self,
         request: &Request,
