@@ -464,6 +464,41 @@ fn a_vae_decodes_on_bands_what_it_decodes_whole() {
     assert!(exact.least < off.least && exact.activations == off.activations, "{exact:?} {off:?}");
 }
 
+/// Where the models are of a process that decodes without room for bands.
+const NO_ROOM: &str = "SHORTFORM_TEST_NO_ROOM";
+
+#[test]
+#[cfg(unix)]
+fn a_disk_without_room_for_bands_costs_exactness_and_no_picture() {
+    let Some(models) = std::env::var_os(NO_ROOM) else {
+        let models = Models::with("velocity");
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "a_disk_without_room_for_bands_costs_exactness_and_no_picture"]);
+        let again = again.env(NO_ROOM, models.folder.path()).env("TMPDIR", "/nowhere").output().unwrap();
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+        return;
+    };
+    let model = Catalog::new(Some(models.into())).find("velocity").unwrap();
+    let geometry = Geometry::of(&model).unwrap();
+    let options = engine::Options::default();
+    let latents = Array4::from_shape_fn((1, geometry.channels, 61, 19), |(_, channel, y, x)| {
+        ((channel * 31 + y * 7 + x * 3) % 17) as f32 / 6.0 - 1.4
+    });
+    let decoder = |tiling, way| {
+        let options = options.with(Policy { tiling, ..Policy::default() });
+        VaeDecoder::open(model.part(PartKind::VaeDecoder).unwrap(), &geometry, &options, way).unwrap()
+    };
+    let smallest = Way::Pieces(0, Loaded::One);
+    let mut auto = decoder(Tiling::Auto, smallest);
+    let pixels = auto.pixels(&latents).unwrap();
+    let why = auto.take_no_bands().unwrap();
+    assert!(why.contains("/nowhere") && why.contains("TMPDIR"), "{why}");
+    let whole = decoder(Tiling::Off, Way::Whole).pixels(&latents).unwrap();
+    assert_eq!(pixels.dim(), whole.dim());
+    let error = decoder(Tiling::Exact, smallest).pixels(&latents).unwrap_err().to_string();
+    assert!(error.contains("/nowhere"), "{error}");
+}
+
 #[test]
 fn what_overflows_in_16_bits_is_decoded_in_32() {
     let models = Models::with("velocity");
