@@ -98,6 +98,7 @@ fn main() -> Result<()> {
     let fastest = show(&step("sd15", "unet", 512, 512, 1, How::Whole))?;
     let smallest = show(&step("sd15", "unet", 512, 512, 1, How::Pieces))?;
     bound("fastest: time / as exported", fastest.seconds / exported.seconds, 0.70);
+    println!("    products alone, time / as exported {:>27.2}", products()? / exported.seconds);
     bound("fastest: GiB", fastest.peak as f64 / MIB / 1024.0, 3.9);
     bound("smallest: time / as exported", smallest.seconds / exported.seconds, 0.90);
     bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
@@ -134,6 +135,32 @@ fn main() -> Result<()> {
     let peak = picture(&models.join("sd15"))?;
     bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
     budgets(&models.join("sd15"))
+}
+
+/// Seconds of nothing but large matrix products with as many operations as that UNet has at 512x512, by the same ONNX
+/// Runtime: no way to run it that multiplies all it is given to multiply can take less.
+fn products() -> Result<f64> {
+    /// Counted by PyTorch's `FlopCounterMode` on diffusers' `UNet2DConditionModel`.
+    const OPERATIONS: f64 = 803.3e9;
+    const SIDE: usize = 2048;
+    engine::load()?;
+    let onnx = include_bytes!("../skeletons/product.onnx");
+    let options = engine::Options::default();
+    let mut session =
+        engine::Session::from_memory(onnx, Path::new("product.onnx"), Path::new("."), &options)?;
+    let matrix = |step: usize| {
+        let numbers =
+            ArrayD::from_shape_fn(IxDyn(&[SIDE, SIDE]), |at| ((at[0] * step + at[1]) % 7) as f32 - 3.0);
+        engine::Tensor::from(numbers)
+    };
+    let given = [("a", matrix(3)), ("b", matrix(5))];
+    let mut fastest = f64::MAX;
+    for _ in 0..12 {
+        let begun = Instant::now();
+        session.run(&given)?;
+        fastest = fastest.min(begun.elapsed().as_secs_f64());
+    }
+    Ok(fastest * OPERATIONS / (2.0 * (SIDE as f64).powi(3)))
 }
 
 /// What a process holds without a model, in MiB: about what this one does.

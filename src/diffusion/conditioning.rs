@@ -278,7 +278,7 @@ fn take(
 ) -> Result<TextEncoder, Error> {
     match held.take() {
         Some(encoder) => Ok(encoder),
-        None => TextEncoder::open(model.part(kind)?, &options.session, options.way()),
+        None => TextEncoder::open(model.part(kind)?, &options.around_the_denoiser(), options.way()),
     }
 }
 

@@ -22,9 +22,16 @@ pub struct Options {
     pub rows: usize,
     /// A second device, whose own denoiser takes one half of guidance while the first one takes the other.
     pub beside: Option<engine::Options>,
+    /// A second device, which holds all but the denoiser.
+    pub apart: Option<engine::Options>,
 }
 
 impl Options {
+    /// Where everything but the denoiser runs.
+    pub(super) fn around_the_denoiser(&self) -> engine::Options {
+        self.apart.unwrap_or(self.session)
+    }
+
     /// How a part is held in memory.
     pub(super) fn way(&self) -> Way {
         match self.residency {
@@ -43,6 +50,7 @@ impl Default for Options {
             limit: 0,
             rows: 2,
             beside: None,
+            apart: None,
         }
     }
 }

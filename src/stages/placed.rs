@@ -7,7 +7,7 @@ use super::{Context, Error, Kind, images::failed, learned::Learned};
 use crate::{
     diffusion::{self, Footprints, Options, Packing},
     digest::Digest,
-    engine::{self, Bytes, Candidate, Clean, Device, DeviceChoice, Rung, Sharing, Wishes},
+    engine::{self, Bytes, Candidate, Clean, Demand, Device, DeviceChoice, Rung, Sharing, Wishes},
     graph::Storage,
     models::{Model, PartKind},
     pipeline::{Budget, Memory, WeightStorage},
@@ -70,7 +70,7 @@ pub(crate) fn place<'a>(
     let unusable = |error| failed(diffusion::Error::Engine(error), "");
     // The two devices are those that were asked for: the processor, as the last resort, works alone.
     let sharing = memory.share;
-    let shares = sharing == Sharing::Pictures || rows == 2;
+    let shares = sharing != Sharing::Guidance || rows == 2;
     let both = memory.beside.filter(|_| shares && device == memory.device);
     let (device, why_device) = machine.choose(device).map_err(unusable)?;
     let mut session = engine::Options::on(device.device).with(memory.policy);
@@ -93,15 +93,18 @@ pub(crate) fn place<'a>(
     // What weights would take that are kept otherwise is looked at only if the first way does not do: the planner
     // takes them only then, so it decides the same.
     for &storage in storages {
-        let footprints = footprints(session, storage).map_err(|error| failed(error, ""))?;
-        known.push((storage, footprints));
+        let read = |session| footprints(session, storage).map_err(|error| failed(error, ""));
+        // A part needs what it needs where it runs.
+        let apart = second.filter(|second| sharing == Sharing::Parts && second.device != device.device);
+        let apart = apart.map(|second| read(engine::Options { device: second.device, ..session }));
+        known.push((storage, Needs { denoiser: read(session)?, others: apart.transpose()? }));
         let candidate =
-            |&size: &Size, (storage, footprints): &(Option<Storage>, Footprints<'_>), rows: u64| Candidate {
+            |&size: &Size, (storage, needs): &(Option<Storage>, Needs<'_>), rows: u64| Candidate {
                 width: size.width,
                 height: size.height,
                 rows,
                 stored: storage.map(Storage::name),
-                demands: footprints.demands(size, rows),
+                demands: needs.demands(size, rows),
             };
         let candidates: Vec<_> = sizes
             .iter()
@@ -148,6 +151,24 @@ pub(crate) fn place<'a>(
     unreachable!("there is at least one way to keep weights")
 }
 
+/// What the parts of a model need on one device, or on two.
+struct Needs<'a> {
+    /// On the first, where the denoiser runs in any case.
+    denoiser: Footprints<'a>,
+    /// On the second, if the others run there.
+    others: Option<Footprints<'a>>,
+}
+
+impl Needs<'_> {
+    fn demands(&self, size: Size, rows: u64) -> Vec<Demand> {
+        let first = self.denoiser.demands(size, rows);
+        let Some(others) = &self.others else { return first };
+        let denoiser = PartKind::Denoiser.to_string();
+        let there = others.demands(size, rows).into_iter().filter(|demand| demand.part != denoiser);
+        first.into_iter().filter(|demand| demand.part == denoiser).chain(there).collect()
+    }
+}
+
 impl Placed {
     /// How a model is opened for it.
     pub(crate) fn options(&self) -> Options {
@@ -157,6 +178,7 @@ impl Placed {
             limit: self.rung.limit,
             rows: self.rung.rows,
             beside: self.beside.filter(|_| self.sharing == Sharing::Guidance),
+            apart: self.beside.filter(|_| self.sharing == Sharing::Parts),
         }
     }
 

@@ -34,6 +34,9 @@ fn two_devices_share_the_pictures_and_draw_what_one_does() {
         "{told}"
     );
     assert!(told.contains("this process is expected to take"), "{told}");
+    let (apart, told) = pictures(&place, "apart", "--device cpu,cpu --set memory.share=parts");
+    assert_eq!(one, apart);
+    assert!(told.contains("in turn on cpu, ") && told.contains("all else on the second"), "{told}");
     // A second device that finds no room is no reason to fail where the first one steps down.
     let (tight, told) =
         pictures(&place, "tight", "--device cpu,cpu --set memory.share=pictures --memory-budget 300MiB");
@@ -50,4 +53,5 @@ fn what_two_devices_take_is_planned_before() {
     };
     assert!(plan("guidance").contains("one half of guidance each"), "{}", plan("guidance"));
     assert!(plan("pictures").contains("every other picture each"), "{}", plan("pictures"));
+    assert!(plan("parts").contains("the denoiser on the first"), "{}", plan("parts"));
 }

@@ -143,7 +143,9 @@ impl IpAdapter {
         let pixels = self.preparation.pixels(picture)?;
         let mut encoder = match self.encoder.take() {
             Some(encoder) => encoder,
-            None => Network::open(&self.adapter.image_encoder, &options.session, options.way())?,
+            None => {
+                Network::open(&self.adapter.image_encoder, &options.around_the_denoiser(), options.way())?
+            }
         };
         let shown = self.encode(&mut encoder, pixels.clone())?;
         let none = match self.projection.looks_at_patches() {

@@ -63,7 +63,8 @@ impl TextToImage {
             Some(encoder) => encoder,
             None => {
                 let part = self.model.part(PartKind::VaeEncoder)?;
-                VaeEncoder::open(part, &self.geometry, &self.options.session, self.options.way())?
+                let session = self.options.around_the_denoiser();
+                VaeEncoder::open(part, &self.geometry, &session, self.options.way())?
             }
         };
         let latents = encoder.encode(picture, random);
@@ -76,8 +77,8 @@ impl TextToImage {
             Some(decoder) => decoder,
             None => {
                 let part = self.model.part(PartKind::VaeDecoder)?;
-                let way = self.options.way();
-                let mut decoder = VaeDecoder::open(part, &self.geometry, &self.options.session, way)?;
+                let (session, way) = (self.options.around_the_denoiser(), self.options.way());
+                let mut decoder = VaeDecoder::open(part, &self.geometry, &session, way)?;
                 if self.overflows.decoder {
                     decoder.widen();
                 }

@@ -16,6 +16,8 @@ pub enum Sharing {
     Guidance,
     /// The pictures: each device draws its own, with a whole model.
     Pictures,
+    /// The parts of the model: the denoiser on the first device, all else on the second.
+    Parts,
 }
 
 /// What one device is expected to take of what it may.
@@ -32,11 +34,23 @@ pub struct Share {
 }
 
 impl Candidate {
+    /// What it is for the first device.
+    fn first(&self, sharing: Sharing) -> Self {
+        let mut first = self.clone();
+        first.demands.retain(|demand| sharing != Sharing::Parts || demand.part == DENOISER);
+        first
+    }
+
     /// What it is for a device that does the work of two.
     fn twice(&self, sharing: Sharing) -> Self {
         let mut twice = self.clone();
         for demand in &mut twice.demands {
-            if sharing == Sharing::Pictures || demand.part == DENOISER {
+            let is_twice = match sharing {
+                Sharing::Guidance => demand.part == DENOISER,
+                Sharing::Pictures => true,
+                Sharing::Parts => false,
+            };
+            if is_twice {
                 *demand = demand.twice();
             }
         }
@@ -46,7 +60,11 @@ impl Candidate {
     /// What it is for the second device.
     fn beside(&self, sharing: Sharing) -> Self {
         let mut beside = self.clone();
-        beside.demands.retain(|demand| sharing == Sharing::Pictures || demand.part == DENOISER);
+        beside.demands.retain(|demand| match sharing {
+            Sharing::Guidance => demand.part == DENOISER,
+            Sharing::Pictures => true,
+            Sharing::Parts => demand.part != DENOISER,
+        });
         beside
     }
 }
@@ -67,9 +85,12 @@ pub fn place_on_two(
         candidates: candidates.iter().map(change).collect(),
     };
     let grounds = match first.device == second.device {
-        true => vec![ground(first, 2, &|candidate| candidate.twice(sharing))],
+        true => {
+            let copies = if sharing == Sharing::Parts { 1 } else { 2 };
+            vec![ground(first, copies, &|candidate| candidate.twice(sharing))]
+        }
         false => vec![
-            ground(first, 1, &Candidate::clone),
+            ground(first, 1, &|candidate| candidate.first(sharing)),
             ground(second, 1, &|candidate| candidate.beside(sharing)),
         ],
     };
@@ -78,6 +99,7 @@ pub fn place_on_two(
     let work = match sharing {
         Sharing::Guidance => "one half of guidance each",
         Sharing::Pictures => "every other picture each",
+        Sharing::Parts => "the denoiser on the first, all else on the second",
     };
     let shares: Vec<String> = placement
         .shares
@@ -87,7 +109,8 @@ pub fn place_on_two(
             format!("{}{twice}, {} expected of {}", share.device, Bytes(share.predicted), Bytes(share.budget))
         })
         .collect();
-    placement.lines.push(format!("images: at the same time on {}; {work}", shares.join(" and on ")));
+    let when = if sharing == Sharing::Parts { "in turn" } else { "at the same time" };
+    placement.lines.push(format!("images: {when} on {}; {work}", shares.join(" and on ")));
     let own = placement.shares.iter().filter(|share| share.device == Device::Cpu);
     let own: u64 = own.map(|share| share.predicted).sum();
     if own > 0 {
@@ -128,6 +151,9 @@ mod tests {
         assert_eq!(halves[1].budget, allowance(&small, None));
         let pictures = both(Sharing::Pictures);
         assert_eq!(pictures[1].predicted, alone.predicted);
+        let parts = both(Sharing::Parts);
+        assert_eq!(parts[0].predicted, denoiser.weights + denoiser.activations);
+        assert!(parts[1].predicted < alone.predicted - denoiser.weights);
     }
 
     #[test]
@@ -143,6 +169,8 @@ mod tests {
         let pictures = 2 * candidates[0].held(Residency::Resident);
         assert_eq!(twice(pictures, Sharing::Pictures).residency, Residency::Resident);
         assert_ne!(twice(pictures - 1, Sharing::Pictures).residency, Residency::Resident);
+        let parts = candidates[0].held(Residency::Resident);
+        assert_eq!(twice(parts, Sharing::Parts).predicted, parts, "each part is there once");
         let lines = twice(pictures, Sharing::Pictures).lines.join("\n");
         assert!(
             lines.contains("at the same time on cuda:0 twice, ") && lines.contains("every other picture")
@@ -171,9 +199,9 @@ mod tests {
             more in prop::array::uniform2(0..16 * GIB),
             budget in prop::option::of(0..8 * GIB),
             parts in prop::collection::vec((1..4 * GIB, 1..16_000u64, 1..100u64), 1..4),
-            same: bool, pictures: bool, processor: bool,
+            same: bool, processor: bool,
+            sharing in prop::sample::select(vec![Sharing::Guidance, Sharing::Pictures, Sharing::Parts]),
         ) {
-            let sharing = if pictures { Sharing::Pictures } else { Sharing::Guidance };
             let candidates = random(&parts, &[1]);
             let place = |free: [u64; 2]| {
                 let kind = |index| if processor { Device::Cpu } else { Device::Cuda(index) };
