@@ -67,8 +67,9 @@ impl Rewritten {
     /// Rewrites a graph whose inputs may have the lengths of `bound`, for the device and in the manner of `options`, for
     /// every way to hold it.
     pub(super) fn new(document: Document, bound: &Bindings, options: &engine::Options) -> Self {
-        let late = document.clone().unpack_late().then(|| Self::in_pieces(document.clone(), bound, options));
-        Self { in_pieces: late.map(Box::new), ..Self::whole(document, bound, options) }
+        let mut late = document.clone();
+        let in_pieces = late.unpack_late().then(|| Box::new(Self::in_pieces(late, bound, options)));
+        Self { in_pieces, ..Self::whole(document, bound, options) }
     }
 
     /// The same only for being held whole.
