@@ -12,8 +12,8 @@ use ndarray_npy::read_npy;
 use serde::Deserialize;
 use shortform::{
     diffusion::{
-        Denoiser, Error, Footprints, Geometry, Noise, Options, Picture, Random, Reading, Request,
-        TextToImage, Told, VaeDecoder, Way, check,
+        Denoiser, Error, Footprints, Geometry, Noise, Options, Picture, Progress, Random, Reading, Request,
+        TextToImage, Told, Unit, VaeDecoder, Way, check,
         schedulers::{self, Config, Schedule},
     },
     engine::{self, Attention, Candidate, Device, Loaded, Policy, Residency, Tiling, Wishes},
@@ -289,12 +289,47 @@ fn drawing_stops_between_steps_and_can_go_on_afterwards() {
     let request = json::<Vec<Case>>("plain/cases.json")[0].request(|| unreachable!("seeded"));
     let mut seen = Vec::new();
     let error = model.generate(&request, &mut |progress| {
-        seen.push(progress.step);
-        if progress.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        seen.push(progress.done);
+        if progress.done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    assert!(matches!(error, Err(Error::Cancelled { done: 2, total: 4 })), "{error:?}");
+    let told = "cancelled after 2 of 4 inference steps";
+    assert!(matches!(&error, Err(error @ Error::Cancelled(_)) if error.to_string() == told), "{error:?}");
     assert_eq!(seen, [0, 1, 2]);
     draw(&mut model, &request);
+}
+
+#[test]
+fn decoding_stops_between_bands_or_tiles_and_goes_on_without_drawing_again() {
+    let models = Models::with("velocity");
+    let model = models.find("velocity");
+    let request =
+        Request { inference_steps: 1, ..Request::new("a lighthouse in the snow", Size::new(152, 488)) };
+    for (tiling, unit) in [(Tiling::Exact, Unit::Bands), (Tiling::Side(16), Unit::Tiles)] {
+        let session = engine::Options::default().with(Policy { tiling, ..Policy::default() });
+        let options = Options { session, residency: Residency::Sequential, limit: 0, ..Options::default() };
+        let undisturbed = draw(&mut TextToImage::open(&model, options).unwrap(), &request);
+        let mut drawer = TextToImage::open(&model, options).unwrap();
+        let mut seen = Vec::new();
+        let stopped = drawer.generate(&request, &mut |progress| {
+            if progress.unit == unit {
+                seen.push((progress.done, progress.total));
+            }
+            if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let total = seen[0].1;
+        assert!(total > 4, "{total} {unit}");
+        assert_eq!(seen, [(0, total), (1, total), (2, total)], "{unit}");
+        let expected = Progress { done: 2, total, unit };
+        assert!(matches!(stopped, Err(Error::Cancelled(at)) if at == expected), "{stopped:?}");
+
+        let mut told = Vec::new();
+        let pictures = drawer.generate(&request, &mut |progress| {
+            told.push(progress);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(pictures.unwrap().remove(0), undisturbed, "{unit}");
+        assert!(told.iter().copied().eq((0..=total).map(|done| Progress { done, total, unit })), "{told:?}");
+    }
 }
 
 #[test]
@@ -840,6 +875,45 @@ mod stages {
             panic!("nothing told")
         };
         assert_eq!((last.done, last.total, last.item.as_str()), (6, 6, "scene 1 of 1"));
+    }
+
+    #[test]
+    fn a_picture_whose_decoding_is_interrupted_is_not_stored() {
+        let mut studio = Studio::new();
+        for from in ["shared", "velocity"] {
+            copy(&fixtures().join(from), &studio.models.folder.path().join("velocity"));
+        }
+        let pipeline = settings(&[
+            ("images.model", "velocity"),
+            ("images.size", "152x488"),
+            ("memory.offload", "sequential"),
+            ("memory.vae_tiling", "exact"),
+        ]);
+        let (scenes, cancel, mut bands) = (scenes(&["a fox"]), studio.cancel.clone(), 0);
+        let stopped = images::run(
+            &pipeline,
+            &scenes,
+            &mut Context {
+                stage: Stage::Images,
+                store: &studio.store,
+                models_dir: Some(studio.models.folder.path().to_owned()),
+                draft: false,
+                cancel: cancel.clone(),
+                tell: &mut |_, happening| {
+                    if matches!(&happening, Happening::Progress(progress) if progress.unit == "bands decoded")
+                    {
+                        bands += 1;
+                        cancel.cancel();
+                    }
+                },
+            },
+        );
+        assert_eq!((stopped.unwrap_err().kind, bands), (Kind::Cancelled, 1));
+        studio.cancel = Cancel::default();
+        let cached = studio.with(Stage::Images, |ctx| images::cached(&pipeline, &scenes, ctx)).unwrap();
+        assert_eq!(cached.hits, 0);
+        let drawn = studio.with(Stage::Images, |ctx| images::run(&pipeline, &scenes, ctx)).unwrap();
+        assert!(studio.store.get(drawn[0].image).unwrap().is_some());
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn draw(model: &Model, request: &Request, times: usize) -> Result<Drawn> {
         // Denoising begins when its first report comes: prompts are read before.
         let (mut begun, mut networks) = (Instant::now(), engine::time_in_sessions());
         drawer.latents(request, &mut |progress| {
-            if progress.step == 0 {
+            if progress.done == 0 {
                 (begun, networks) = (Instant::now(), engine::time_in_sessions());
             }
             ControlFlow::Continue(())

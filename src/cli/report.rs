@@ -24,8 +24,8 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// A reporter as the output arguments ask: bars only on a terminal.
     pub(crate) fn new(output: &OutputArgs) -> Self {
-        let manner = output
-            .manner(|| Bars::new(output.color.wanted()), || Lines { stage: None, said: Instant::now() });
+        let manner =
+            output.manner(|| Bars::new(output.color.wanted()), || Lines { pace: None, said: Instant::now() });
         Self { manner, verbose: output.verbose }
     }
 
@@ -153,8 +153,39 @@ fn label(progress: &Progress) -> String {
     }
 }
 
+/// How fast something is counted, from when it was first told of or began anew.
+struct Pace {
+    first: Progress,
+    done: u64,
+    begun: Instant,
+}
+
+impl Pace {
+    fn begin(first: Progress) -> Self {
+        Self { done: first.done, first, begun: Instant::now() }
+    }
+
+    /// Goes on with `now`, or begins anew where that is something else.
+    fn count(before: Option<Self>, now: &Progress) -> Self {
+        let same = |pace: &Self| {
+            (&pace.first.unit, pace.first.total) == (&now.unit, now.total) && pace.done <= now.done
+        };
+        match before.filter(same) {
+            Some(pace) => Self { done: now.done, ..pace },
+            None => Self::begin(now.clone()),
+        }
+    }
+
+    /// Seconds until all of it is done, once there is something to go by.
+    fn left(&self) -> Option<f64> {
+        let done = self.done.checked_sub(self.first.done).filter(|done| *done > 0)?;
+        let each = self.begun.elapsed().as_secs_f64() / done as f64;
+        Some(each * self.first.total.saturating_sub(self.done) as f64)
+    }
+}
+
 struct Lines {
-    stage: Option<(Stage, Instant)>,
+    pace: Option<Pace>,
     said: Instant,
 }
 
@@ -165,15 +196,18 @@ impl Lines {
     fn event(&mut self, event: &Event, verbose: u8) {
         match event {
             Event::Started { .. } => {}
-            Event::StageStarted { stage } => {
-                self.stage = Some((*stage, Instant::now()));
+            Event::StageStarted { .. } => {
+                self.pace = None;
                 self.said = Instant::now();
             }
             Event::Stage { stage, happening } => match happening {
                 Happening::Progress(progress) => {
+                    let pace = Pace::count(self.pace.take(), progress);
+                    let pace = self.pace.insert(pace);
                     if self.said.elapsed() >= Self::EVERY {
                         self.said = Instant::now();
-                        let left = self.left(progress);
+                        let left = pace.left();
+                        let left = left.map_or_else(String::new, |left| format!(", {} left", duration(left)));
                         eprintln!(
                             "{stage:<10} {}/{} {}{left}",
                             progress.done,
@@ -203,15 +237,6 @@ impl Lines {
             Event::Finished { .. } => {}
         }
     }
-
-    fn left(&self, progress: &Progress) -> String {
-        let Some((_, started)) = self.stage else { return String::new() };
-        if progress.done == 0 {
-            return String::new();
-        }
-        let each = started.elapsed().as_secs_f64() / progress.done as f64;
-        format!(", {} left", duration(each * progress.total.saturating_sub(progress.done) as f64))
-    }
 }
 
 #[cfg(test)]
@@ -222,6 +247,19 @@ mod tests {
     fn times_read_well() {
         assert_eq!(duration(0.44), "0.4 s");
         assert_eq!(duration(125.0), "2 min 05 s");
+    }
+
+    #[test]
+    fn what_is_left_goes_by_the_pace_of_what_is_counted() {
+        let told = |unit: &str, done| Progress { done, total: 10, unit: unit.into(), item: String::new() };
+        let steps =
+            Pace { begun: Instant::now() - Duration::from_secs(600), ..Pace::begin(told("steps", 0)) };
+        let steps = Pace::count(Some(steps), &told("steps", 6));
+        assert_eq!(steps.left().map(f64::round), Some(400.0));
+        // What took long before bands were counted says nothing about bands.
+        let bands = Pace::count(Some(steps), &told("bands", 0));
+        assert_eq!(bands.left(), None);
+        assert!(Pace::count(Some(bands), &told("bands", 1)).left().is_some_and(|left| left < 60.0));
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::{
 };
 
 use super::{
-    Error,
+    Error, Progress, Unit,
     network::{Network, element},
+    request::Watch,
     rewritten::in_turn,
     scratch::{Plane, Scratch, Space},
 };
@@ -42,7 +43,17 @@ pub(super) struct Bands {
 
 impl Bands {
     /// The picture: (1, 3, height, width).
-    pub(super) fn run(mut self, input: Vec<(String, Tensor)>) -> Result<Array4<f32>, Error> {
+    ///
+    /// `watch` is told how many bands are done, before the first of them and after each.
+    pub(super) fn run(
+        mut self,
+        input: Vec<(String, Tensor)>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Array4<f32>, Error> {
+        let counts: Vec<u64> = self.layers.layers.iter().map(|layer| count(layer, self.limit)).collect();
+        let total = counts.iter().sum::<u64>() as usize;
+        let mut report = |done| Progress { done, total, unit: Unit::Bands }.tell(watch);
+        report(0)?;
         let places = Places::of(&self);
         let mut scratch = Scratch::of(places.numbers)?;
         let normed = |norm: &Norm| (norm.tensor.clone(), Moments::default());
@@ -58,7 +69,8 @@ impl Bands {
         scratch.write(places.planes[&self.handed.name], 0, handed.index_axis(Axis(0), 0))?;
         drop(handed);
         let mut answer = Array4::zeros((0, 0, 0, 0));
-        for layer in &self.layers.layers {
+        let mut done = 0;
+        for (layer, count) in self.layers.layers.iter().zip(counts) {
             let mut session = open(&layer.document, &path, &self.options)?;
             let mut known: Vec<(&str, Tensor)> = Vec::new();
             for norm in layer.norms.iter().map(|&norm| &self.layers.norms[norm]) {
@@ -73,7 +85,6 @@ impl Bands {
                 answer = Array4::from_shape_vec((1, channels, rows, width), numbers)
                     .expect("there are as many numbers as the shape has");
             }
-            let count = count(layer, self.limit);
             for band in 0..count {
                 let [from, until] = [band, band + 1].map(|at| at * layer.height / count);
                 let (above, below) =
@@ -111,6 +122,8 @@ impl Bands {
                         answer.slice_mut(s![0, .., rows(from)..rows(until), ..]).assign(&own);
                     }
                 }
+                done += 1;
+                report(done)?;
             }
         }
         Ok(answer)

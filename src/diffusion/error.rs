@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{engine, graph, models, story::Size};
 
-use super::Blank;
+use super::{Blank, Progress};
 
 /// An error of the diffusion room.
 #[derive(Debug, thiserror::Error)]
@@ -98,12 +98,7 @@ pub enum Error {
     /// Stopped by the caller while weights were packed.
     #[error("cancelled while weights were packed")]
     PackingCancelled,
-    /// Stopped by the caller between two steps.
-    #[error("cancelled after {done} of {total} inference steps")]
-    Cancelled {
-        /// Steps done.
-        done: usize,
-        /// Steps asked for.
-        total: usize,
-    },
+    /// Stopped by the caller between two steps, or between two bands or tiles of the decoder.
+    #[error("cancelled after {} of {} {}", .0.done, .0.total, .0.unit)]
+    Cancelled(Progress),
 }

@@ -42,7 +42,7 @@ pub use geometry::{Geometry, LatentScale};
 pub use ip_adapter::IpAdapter;
 pub use network::Way;
 pub use noise::{Generator, Philox, Random};
-pub use request::{Kept, Likeness, Noise, Options, Picture, Progress, Reading, Request, Source, Start};
+pub use request::{Kept, Likeness, Noise, Options, Picture, Progress, Reading, Request, Source, Start, Unit};
 pub use stored::{Packing, laid_beside, stored};
 pub use t5_tokenizer::T5Tokenizer;
 pub use text_encoder::{Encoded, Layer, TextEncoder};

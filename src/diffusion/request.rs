@@ -1,9 +1,11 @@
 //! What is asked for and what comes back.
 
+use std::{fmt, ops::ControlFlow};
+
 use image::RgbImage;
 use ndarray::Array4;
 
-use super::Way;
+use super::{Error, Way};
 use crate::{
     engine::{self, Loaded, Residency},
     story::{Rng, SchedulerKind, Seed, Size},
@@ -189,13 +191,55 @@ impl Request {
     }
 }
 
+/// What work on a picture is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Inference steps of the denoiser.
+    Steps,
+    /// Bands of the decoder's layers.
+    Bands,
+    /// Tiles of the decoder.
+    Tiles,
+}
+
+impl Unit {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "inference steps",
+            Self::Bands => "bands decoded",
+            Self::Tiles => "tiles decoded",
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Steps done.
-    pub step: usize,
-    /// Steps in all.
+    /// Units done.
+    pub done: usize,
+    /// Units in all.
     pub total: usize,
+    /// What is counted.
+    pub unit: Unit,
+}
+
+/// Whoever is told how far it is, and may stop it there.
+pub(super) type Watch<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
+
+impl Progress {
+    pub(super) fn tell(self, watch: &mut Watch<'_>) -> Result<(), Error> {
+        match watch(self) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Cancelled(self)),
+        }
+    }
 }
 
 /// A picture.

@@ -1,6 +1,6 @@
 //! Latents to a picture.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use image::RgbImage;
 use ndarray::{Array4, Axis, Ix4, s};
@@ -12,9 +12,10 @@ use crate::{
 };
 
 use super::{
-    Error, Geometry, Random, Way,
+    Error, Geometry, Progress, Random, Unit, Way,
     geometry::LatentScale,
     network::{Network, Split},
+    request::Watch,
     rewritten,
     tiles::{self, Mosaic},
 };
@@ -75,7 +76,17 @@ impl VaeDecoder {
 
     /// The picture of latents (1, channels, height, width), factor times as large each way.
     pub fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
-        let pixels = self.pixels(latents)?;
+        self.decode_watched(latents, &mut unwatched)
+    }
+
+    /// The same; where it decodes on bands or tiles, `progress` is told before the first of them and after each, and
+    /// may stop it there.
+    pub fn decode_watched(
+        &mut self,
+        latents: &Array4<f32>,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<RgbImage, Error> {
+        let pixels = self.finite(latents, progress)?;
         let (_, _, height, width) = pixels.dim();
         Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
             image::Rgb([0, 1, 2].map(|channel| byte(pixels[[0, channel, y as usize, x as usize]])))
@@ -86,11 +97,15 @@ impl VaeDecoder {
     ///
     /// What overflows in 16 bits is decoded once more in 32, and so is all that comes after it.
     pub fn pixels(&mut self, latents: &Array4<f32>) -> Result<Array4<f32>, Error> {
-        let pixels = self.attempt(latents)?;
+        self.finite(latents, &mut unwatched)
+    }
+
+    fn finite(&mut self, latents: &Array4<f32>, watch: &mut Watch<'_>) -> Result<Array4<f32>, Error> {
+        let pixels = self.attempt(latents, watch)?;
         if pixels.iter().all(|number| number.is_finite()) || !self.widen() {
             return Ok(pixels);
         }
-        self.attempt(latents)
+        self.attempt(latents, watch)
     }
 
     /// Whether it computes in 32 bits because it overflowed in the 16 of its file.
@@ -110,7 +125,7 @@ impl VaeDecoder {
         true
     }
 
-    fn attempt(&mut self, latents: &Array4<f32>) -> Result<Array4<f32>, Error> {
+    fn attempt(&mut self, latents: &Array4<f32>, watch: &mut Watch<'_>) -> Result<Array4<f32>, Error> {
         let scaled = self.scale.for_vae(latents).into_dyn();
         let bound = Bindings::from([(
             self.input.clone(),
@@ -119,11 +134,11 @@ impl VaeDecoder {
         let input = vec![(self.input.clone(), Tensor::from_f32(scaled, self.element))];
         let bands = self.network.in_bands(&bound);
         let pixels = match bands.map_err(|reason| inseparable(self.network.path(), &reason))? {
-            None => self.whole_or_in_tiles(&bound, input)?,
-            Some(bands) => match bands.run(input.clone()) {
+            None => self.whole_or_in_tiles(&bound, input, watch)?,
+            Some(bands) => match bands.run(input.clone(), watch) {
                 Err(error @ Error::Scratch { .. }) if self.tiling == Tiling::Auto => {
                     self.no_bands = Some(error.to_string());
-                    self.whole_or_in_tiles(&bound, input)?
+                    self.whole_or_in_tiles(&bound, input, watch)?
                 }
                 pixels => pixels?.into(),
             },
@@ -136,19 +151,29 @@ impl VaeDecoder {
         pixels.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))
     }
 
-    fn whole_or_in_tiles(&mut self, bound: &Bindings, input: Vec<(String, Tensor)>) -> Result<Tensor, Error> {
+    fn whole_or_in_tiles(
+        &mut self,
+        bound: &Bindings,
+        input: Vec<(String, Tensor)>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Tensor, Error> {
         match self.network.split(bound) {
             None if matches!(self.tiling, Tiling::Side(_)) => {
                 let reason = "it cannot be split into a front and tiles, which `memory.vae_tiling` asks for: write `auto`";
                 Err(self.wrong(reason.into()))
             }
             None => Ok(self.network.run(input)?.swap_remove(0).1),
-            Some(split) => self.in_tiles(split, input),
+            Some(split) => self.in_tiles(split, input, watch),
         }
     }
 
     /// Runs the front at once, and the back on as large tiles as fit: (1, 3, height, width).
-    fn in_tiles(&self, mut split: Split, input: Vec<(String, Tensor)>) -> Result<Tensor, Error> {
+    fn in_tiles(
+        &self,
+        mut split: Split,
+        input: Vec<(String, Tensor)>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Tensor, Error> {
         let (_, handed) = split.front.run(input)?.swap_remove(0);
         let element = handed.element();
         let handed = handed.into_f32().into_dimensionality::<Ix4>().map_err(|e| self.wrong(e.to_string()))?;
@@ -156,8 +181,12 @@ impl VaeDecoder {
         let side = split.side();
         let (side_down, side_across) = (side.min(height), side.min(width));
         let mut mosaic = Mosaic::new(height, width, self.factor, self.network.path())?;
-        for top in tiles::starts(height, side_down) {
-            for left in tiles::starts(width, side_across) {
+        let (down, across) = (tiles::starts(height, side_down), tiles::starts(width, side_across));
+        let total = down.len() * across.len();
+        let mut done = 0;
+        for &top in &down {
+            for &left in &across {
+                Progress { done, total, unit: Unit::Tiles }.tell(watch)?;
                 let tile = handed.slice(s![.., .., top..top + side_down, left..left + side_across]);
                 let tile = Tensor::from_f32(tile.to_owned().into_dyn(), element);
                 let (_, pixels) = split.back.run(vec![(split.tensor.clone(), tile)])?.swap_remove(0);
@@ -169,14 +198,21 @@ impl VaeDecoder {
                     return Err(self.wrong(reason));
                 }
                 mosaic.put(pixels.index_axis(Axis(0), 0), top, left);
+                done += 1;
             }
         }
+        Progress { done, total, unit: Unit::Tiles }.tell(watch)?;
         Ok(mosaic.finish().into())
     }
 
     fn wrong(&self, reason: String) -> Error {
         Error::Contract { path: self.network.path().to_owned(), part: "VAE decoder", reason }
     }
+}
+
+/// Where nobody wants to know how far it is, or to stop it.
+fn unwatched(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// A decoder that bands cannot be made of.

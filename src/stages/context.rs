@@ -44,7 +44,7 @@ pub struct Progress {
     pub done: u64,
     /// Units in all.
     pub total: u64,
-    /// What is counted: `sentences`, `inference steps`, `stills`, `frames`.
+    /// What is counted: `sentences`, `inference steps`, `bands decoded`, `frames`.
     pub unit: String,
     /// The item at work, for example `scene 3 of 7`; empty when the stage has only one.
     pub item: String,

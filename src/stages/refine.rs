@@ -271,9 +271,9 @@ fn go_over(
         ..Request::new(scene.prompt.clone(), still.size)
     };
     let mut report = |progress: diffusion::Progress| match ctx.progress(
-        progress.step as u64,
+        progress.done as u64,
         progress.total as u64,
-        "inference steps",
+        progress.unit.name(),
         item,
     ) {
         Ok(()) => ControlFlow::Continue(()),

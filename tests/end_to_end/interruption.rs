@@ -3,7 +3,9 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::process::ExitStatusExt,
+    path::Path,
     process::{ExitStatus, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -47,6 +49,42 @@ fn ctrl_c_ends_it_within_two_seconds_at_any_moment() {
 
         let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| name == "long.md" || name == "store"), "{name} leaves {names:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_decoding_between_two_bands() {
+    let folder = folder("interrupted decoding");
+    let model = folder.join("models/velocity");
+    for part in ["shared", "velocity"] {
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion").join(part), &model);
+    }
+    let mut command = shortform(&folder);
+    command
+        .args(words("image --model velocity --models-dir models --size 360x640 --inference-steps 1 --json"))
+        .args(words("--set memory.offload=sequential --set memory.vae_tiling=exact -o picture.png"))
+        .args(["--prompt", "a lighthouse in the snow"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let begun = told.find(|line| line.contains("bands decoded") && line.contains(r#""done":1,"#));
+    assert!(begun.is_some(), "no band was told of");
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+
+    // It ends of itself: what ends it after a while does not know of bands.
+    let last = told.last().unwrap();
+    assert!(last.contains("cancelled after") && last.contains("bands decoded"), "{last}");
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(!folder.join("picture.png").exists());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
     }
 }
 

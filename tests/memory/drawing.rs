@@ -6,7 +6,7 @@ use std::{
 };
 
 use shortform::{
-    diffusion::{Error, Noise, Options, Picture, Request, TextToImage},
+    diffusion::{Error, Noise, Options, Picture, Request, TextToImage, Unit},
     engine::{self, Bytes, Limit, Point, Residency},
     models::{Catalog, Model},
     story::{Seed, Size},
@@ -74,7 +74,7 @@ fn latents_that_could_not_be_decoded_are_not_drawn_again() {
     let mut drawer = TextToImage::open(&model, options).unwrap();
     let mut limit = None;
     let failed = drawer.generate(&request, &mut |progress| {
-        if progress.step == progress.total {
+        if (progress.unit, progress.done) == (Unit::Steps, progress.total) {
             limit = Some(Limit::of(0));
         }
         ControlFlow::Continue(())

@@ -114,9 +114,9 @@ impl<'a> Drawer<'a> {
             let painter = &mut self.painter;
             let drawn = self.told.context(|ctx| {
                 let drawn = painter.generate(request, &mut |progress| match ctx.progress(
-                    progress.step as u64,
+                    progress.done as u64,
                     progress.total as u64,
-                    "inference steps",
+                    progress.unit.name(),
                     "",
                 ) {
                     Ok(()) => ControlFlow::Continue(()),

@@ -226,7 +226,7 @@ fn exit_of(error: &diffusion::Error) -> Exit {
             | engine::Error::DeviceUnusable { .. },
         ) => Exit::Missing,
         diffusion::Error::Model(error) => exit_of_model(error),
-        diffusion::Error::Cancelled { .. } | diffusion::Error::PackingCancelled => Exit::Interrupted,
+        diffusion::Error::Cancelled(_) | diffusion::Error::PackingCancelled => Exit::Interrupted,
         diffusion::Error::Request(_) | diffusion::Error::Latents { .. } | diffusion::Error::Size { .. } => {
             Exit::Invalid
         }

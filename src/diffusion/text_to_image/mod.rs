@@ -15,7 +15,7 @@ use crate::{
 use self::parts::Overflows;
 use super::{
     Denoiser, Error, Geometry, IpAdapter, Options, Picture, Progress, Random, Reading, Request, Tokenizer,
-    VaeDecoder, VaeEncoder, blank,
+    Unit, VaeDecoder, VaeEncoder, blank,
     conditioning::Encoders,
     denoiser::Told,
     guidance,
@@ -127,8 +127,9 @@ impl TextToImage {
         self.geometry.nearest_size(wanted)
     }
 
-    /// Draws [`Request::count`] pictures. `progress` is called before the first step and after each;
-    /// when it breaks, drawing stops with [`Error::Cancelled`].
+    /// Draws [`Request::count`] pictures. `progress` is called before the first step and after each, and where a
+    /// picture is decoded on bands or tiles, before the first of those and after each; when it breaks, drawing stops
+    /// with [`Error::Cancelled`].
     ///
     /// Latents that are no longer numbers are an error at once; whether a picture itself is
     /// empty, [`check`](super::check) tells.
@@ -143,7 +144,7 @@ impl TextToImage {
         };
         let decode = |latents: ArrayView4<'_, f32>| {
             let latents = latents.to_owned();
-            Ok(Picture { image: self.decode(&latents)?, latents })
+            Ok(Picture { image: self.decode(&latents, progress)?, latents })
         };
         let pictures: Result<_, Error> = latents.axis_chunks_iter(Axis(0), 1).map(decode).collect();
         if pictures.is_err() {
@@ -204,10 +205,7 @@ fn denoise(
 ) -> Result<Array4<f32>, Error> {
     let timesteps = scheduler.timesteps().to_vec();
     let total = timesteps.len();
-    let mut report = |step| match progress(Progress { step, total }) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Error::Cancelled { done: step, total }),
-    };
+    let mut report = |done| Progress { done, total, unit: Unit::Steps }.tell(progress);
     report(0)?;
     let shape = latents.raw_dim();
     for (step, &timestep) in timesteps.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    super::{Denoiser, Error, Random, VaeDecoder, VaeEncoder, footprint},
+    super::{Denoiser, Error, Random, VaeDecoder, VaeEncoder, footprint, request::Watch},
     TextToImage,
 };
 
@@ -72,7 +72,11 @@ impl TextToImage {
         latents
     }
 
-    pub(super) fn decode(&mut self, latents: &Array4<f32>) -> Result<RgbImage, Error> {
+    pub(super) fn decode(
+        &mut self,
+        latents: &Array4<f32>,
+        progress: &mut Watch<'_>,
+    ) -> Result<RgbImage, Error> {
         let mut decoder = match self.decoder.take() {
             Some(decoder) => decoder,
             None => {
@@ -85,7 +89,7 @@ impl TextToImage {
                 decoder
             }
         };
-        let image = decoder.decode(latents);
+        let image = decoder.decode_watched(latents, progress);
         if let Some(why) = decoder.take_no_bands() {
             self.fallbacks
                 .push(format!("{why}; the picture is decoded on tiles, whose tones differ a little"));

@@ -5,6 +5,7 @@
 //! the end of a process gives all of a device's memory back.
 
 use std::{
+    collections::BTreeMap,
     process::Command,
     sync::mpsc::RecvTimeoutError,
     time::{Duration, Instant},
@@ -48,28 +49,31 @@ pub(super) enum End {
 pub(super) struct Watchdog {
     /// No step is ended sooner.
     least: Duration,
-    /// Seconds of each inference step or tile, sorted.
-    steps: Vec<f64>,
+    /// Seconds of each unit of work, sorted, by what is counted: a band of a decoder says nothing about a step.
+    steps: BTreeMap<String, Vec<f64>>,
 }
 
 impl Watchdog {
     pub(super) fn new(least: Duration) -> Self {
-        Self { least, steps: Vec::new() }
+        Self { least, steps: BTreeMap::new() }
     }
 
-    fn learn(&mut self, seconds: f64) {
-        if self.steps.len() >= ENOUGH {
+    fn learn(&mut self, unit: &str, seconds: f64) {
+        let known = self.steps.entry(unit.to_owned()).or_default();
+        if known.len() >= ENOUGH {
             return;
         }
-        let at = self.steps.partition_point(|known| *known < seconds);
-        self.steps.insert(at, seconds);
+        let at = known.partition_point(|known| *known < seconds);
+        known.insert(at, seconds);
     }
 
     /// How long the child may say nothing.
     fn patience(&self, loading: bool) -> Duration {
-        let median = self.steps.get(self.steps.len() / 2).copied().unwrap_or(0.0);
+        // What comes next is not known: it may be of the slowest kind.
+        let medians = self.steps.values().filter_map(|known| known.get(known.len() / 2));
+        let slowest = medians.copied().fold(0.0, f64::max);
         let least = if loading { self.least * LOADING } else { self.least };
-        least.max(Duration::from_secs_f64(median * PATIENCE))
+        least.max(Duration::from_secs_f64(slowest * PATIENCE))
     }
 }
 
@@ -163,7 +167,7 @@ pub(super) fn run(
                                 if let Some(last) = stepped.replace(heard)
                                     && progress.done > 0
                                 {
-                                    watchdog.learn((heard - last).as_secs_f64());
+                                    watchdog.learn(&progress.unit, (heard - last).as_secs_f64());
                                 }
                                 loading = progress.done == 0 && loading;
                             }
@@ -287,7 +291,9 @@ mod tests {
         let mut watchdog = Watchdog::new(Duration::from_secs(60));
         assert_eq!(watchdog.patience(false), Duration::from_secs(60));
         assert_eq!(watchdog.patience(true), Duration::from_secs(600));
-        [9.0, 30.0, 1.0].into_iter().for_each(|seconds| watchdog.learn(seconds));
+        [9.0, 30.0, 1.0].into_iter().for_each(|seconds| watchdog.learn("inference steps", seconds));
+        assert_eq!(watchdog.patience(false), Duration::from_secs(90));
+        (0..2 * ENOUGH).for_each(|_| watchdog.learn("bands decoded", 0.2));
         assert_eq!(watchdog.patience(false), Duration::from_secs(90));
     }
 }

@@ -20,7 +20,7 @@ use super::{
     stage::Decided,
 };
 use crate::{
-    diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage},
+    diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage, Unit},
     engine::{Device, DeviceChoice},
     graph::Storage,
     models::Model,
@@ -216,9 +216,13 @@ fn best(
         }
         request.noise = Noise::Seed(seed(scene, candidate));
         let mut report = |progress: diffusion::Progress| {
-            let done = u64::from(candidate) * progress.total as u64 + progress.step as u64;
-            let total = u64::from(candidates.max(candidate + 1)) * progress.total as u64;
-            match ctx.progress(done, total, "inference steps", item) {
+            // Steps are counted over all candidates; each is decoded for itself.
+            let (before, all) = match progress.unit {
+                Unit::Steps => (u64::from(candidate), u64::from(candidates.max(candidate + 1))),
+                Unit::Bands | Unit::Tiles => (0, 1),
+            };
+            let [done, total] = [progress.done, progress.total].map(|count| count as u64);
+            match ctx.progress(before * total + done, all * total, progress.unit.name(), item) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             }

@@ -264,7 +264,7 @@ pub(crate) fn failed(error: diffusion::Error, place: impl Into<String>) -> Error
     use crate::engine::Error as E;
     use diffusion::Error as D;
     let kind = match &error {
-        D::Cancelled { .. } | D::PackingCancelled => return Error::cancelled(),
+        D::Cancelled(_) | D::PackingCancelled => return Error::cancelled(),
         D::Engine(E::OutOfMemory { .. }) => Kind::OutOfMemory,
         D::Engine(E::LibraryMissing { .. } | E::LibraryBroken { .. } | E::LibraryTooOld { .. }) => {
             Kind::Missing
