@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
-    engine::{Device, Residency},
+    engine::{Bytes, Device, Residency},
     store::{self, Store},
     story::Size,
 };
@@ -60,6 +60,16 @@ impl Learned {
         let known = Self::all(store).len();
         write(store, Vec::new());
         known
+    }
+
+    /// What was learned, in a line.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "memory: begins at {}, {}, in {}, where an earlier run ended up; `shortform cache forget` forgets it",
+            self.size,
+            self.residency,
+            Bytes(self.limit)
+        )
     }
 
     /// What was learned of this model on this device; forgotten when there is more memory than then.

@@ -8,10 +8,13 @@ mod room;
 #[cfg(test)]
 mod sample;
 mod shared;
+mod told;
+mod wishes;
 
 pub use demand::{Candidate, Demand, InPieces};
 pub use level::Level;
-pub use place::{Placement, TooSmall, Wishes, place};
+pub use place::{Placement, TooSmall, place};
 pub use residency::Residency;
 pub use room::{allowance, tight};
 pub use shared::{Share, Sharing, place_on_two};
+pub use wishes::Wishes;

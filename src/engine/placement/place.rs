@@ -1,30 +1,9 @@
 //! Which way fits.
 
 use super::{
-    super::{Bytes, Device, DeviceMemory, process},
-    Candidate, Level, Residency, Share, allowance,
+    super::{Bytes, Device, DeviceMemory},
+    Candidate, Level, Residency, Share, Wishes,
 };
-
-/// What a user asks of a placement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wishes {
-    /// Bytes that may be used; none for what the device has free less a reserve.
-    pub budget: Option<u64>,
-    /// Bytes of that which this process holds already, models aside.
-    pub held: u64,
-    /// How the model is held; none for the fastest way that fits.
-    pub residency: Option<Residency>,
-    /// Whether no part may stay loaded when it has done its work.
-    pub drops: bool,
-}
-
-impl Wishes {
-    /// On `device`: the memory of the processor is this process's own too.
-    pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
-        let held = if device == Device::Cpu { process().resident } else { 0 };
-        Self { budget, held, residency, drops: false }
-    }
-}
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,21 +63,6 @@ pub fn place(device: &DeviceMemory, wishes: Wishes, candidates: &[Candidate]) ->
     place_on(&[ground], wishes.level(device), wishes)
 }
 
-impl Wishes {
-    /// Bytes that may be used on `device` beside what the process holds already.
-    pub(super) fn allowed(&self, device: &DeviceMemory) -> u64 {
-        // What is held is in no device's free memory.
-        match self.budget {
-            Some(budget) if device.device == Device::Cpu => budget.saturating_sub(self.held),
-            budget => allowance(device, budget),
-        }
-    }
-
-    pub(super) fn level(&self, device: &DeviceMemory) -> Level {
-        Level::of(self.budget.unwrap_or(device.total))
-    }
-}
-
 /// A device that takes part, and what each candidate is for it.
 pub(super) struct Ground<'a> {
     pub(super) device: &'a DeviceMemory,
@@ -156,18 +120,8 @@ pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> 
     let Some((index, residency)) = fitting else {
         return Err(too_small(grounds, candidates.iter().enumerate().filter_map(allowed_at), wishes));
     };
-    let candidate = &candidates[index];
     let shares: Vec<Share> = grounds.iter().map(|ground| ground.share(index, residency, wishes)).collect();
     let predicted = shares[0].predicted;
-    let lines = vec![match wishes.budget {
-        Some(budget) => format!("memory: budget {} on {}, level {level}", Bytes(budget), device.device),
-        None => format!(
-            "memory: {} total, {} free on {}, level {level}",
-            Bytes(device.total),
-            Bytes(device.free),
-            device.device
-        ),
-    }];
     let mut placement = Placement {
         device: device.device,
         candidate: index,
@@ -177,9 +131,9 @@ pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> 
         predicted,
         limit: shares.iter().map(|share| share.predicted / share.copies).min().unwrap_or(predicted),
         shares,
-        lines,
+        lines: Vec::new(),
     };
-    placement.tell(candidate, candidates, wishes, may(&candidates[0]));
+    placement.tell(device, candidates, wishes, may(&candidates[0]));
     Ok(placement)
 }
 
@@ -200,64 +154,6 @@ fn too_small(grounds: &[Ground<'_>], candidates: impl Iterator<Item = usize>, wi
         width: candidate.width,
         height: candidate.height,
         residency,
-    }
-}
-
-impl Placement {
-    /// Says what was decided: for `candidate`, whose wished for one is the first of `candidates`, which `may` be drawn
-    /// at this level.
-    fn tell(&mut self, candidate: &Candidate, candidates: &[Candidate], wishes: Wishes, may: bool) {
-        let lines = &mut self.lines;
-        let held = match self.residency {
-            Residency::Resident => "every part stays loaded",
-            Residency::Model => "one part is loaded at a time",
-            Residency::Group => "each part runs in pieces, the next one loaded meanwhile",
-            Residency::Sequential => "each part runs in pieces, one loaded at a time",
-        };
-        let more = match self.predicted > candidate.held(self.residency) {
-            true => ", besides those that fit and stay",
-            false => "",
-        };
-        let size = format!("{}x{}", candidate.width, candidate.height);
-        let (predicted, budget) = (Bytes(self.predicted), Bytes(self.budget));
-        lines.push(format!("images: {size}, {held}{more}, {predicted} expected of {budget}"));
-        if candidate.rows < candidates.iter().map(|candidate| candidate.rows).max().unwrap_or(0) {
-            lines.push(
-                "images: guidance takes two runs of one row each, to halve what a run holds".to_owned(),
-            );
-        }
-        if let Some(stored) = candidate.stored {
-            lines.push(match candidates[0].stored {
-                Some(_) => {
-                    format!("images: weights are kept as {stored} and unpacked just before they are used")
-                }
-                None => {
-                    format!(
-                        "images: weights are kept as {stored}: as they are, {size} needs {}",
-                        candidates
-                            .iter()
-                            .filter(|c| (c.width, c.height, c.stored)
-                                == (candidate.width, candidate.height, None))
-                            .map(|c| c.held(wishes.residency.unwrap_or(Residency::Sequential)))
-                            .min()
-                            .map_or_else(String::new, |bytes| Bytes(bytes).to_string())
-                    )
-                }
-            });
-        }
-        let wished = &candidates[0];
-        if (wished.width, wished.height) != (candidate.width, candidate.height) {
-            lines.push(format!(
-                "images: {size} instead of {}x{}, which {}",
-                wished.width,
-                wished.height,
-                if may {
-                    format!("needs {}", Bytes(wished.in_pieces()))
-                } else {
-                    format!("is too large for level {}", self.level)
-                }
-            ));
-        }
     }
 }
 

@@ -1,0 +1,206 @@
+//! Where a model draws, at which of several sizes, and how it is held in memory; and what is given up when
+//! that does not do.
+
+mod decide;
+mod pack;
+
+use super::{Context, Error, learned::Learned};
+use crate::{
+    diffusion::Options,
+    digest::Digest,
+    engine::{self, Candidate, Device, Rung, Sharing},
+    graph::Storage,
+    models::{Model, PartKind},
+    pipeline::Memory,
+    story::Size,
+};
+
+pub(crate) use decide::{one_by_one, place, storages};
+pub(crate) use pack::pack;
+
+/// What was decided, and why in words.
+pub(crate) struct Placed {
+    session: engine::Options,
+    /// What works at the same time.
+    beside: Option<engine::Options>,
+    /// What it does.
+    sharing: Sharing,
+    sizes: Vec<Size>,
+    /// How weights are kept, if not as they are.
+    pub(crate) storage: Option<Storage>,
+    /// Each size with each number of rows, weights kept so.
+    candidates: Vec<Candidate>,
+    rung: Rung,
+    /// The way that was decided, and the most bytes it is expected to take, of all models on the device.
+    planned: (Rung, u64),
+    /// Bytes that may be used.
+    allowed: u64,
+    /// Whether memory ran out on the way here.
+    stepped: bool,
+    /// Keeps what is drawn here within what was asked for.
+    _limit: Option<engine::Limit>,
+    why_device: Option<String>,
+    lines: Vec<String>,
+    /// Why it may be slow or end early, and what to do about it.
+    warning: Option<String>,
+}
+
+impl Placed {
+    /// How a model is opened for it.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            session: self.session,
+            residency: self.rung.residency,
+            limit: self.rung.limit,
+            rows: self.rung.rows,
+            beside: self.beside.filter(|_| self.sharing == Sharing::Guidance),
+            apart: self.beside.filter(|_| self.sharing == Sharing::Parts),
+        }
+    }
+
+    /// The same for the second device, where two share the pictures.
+    pub(crate) fn second(&self) -> Option<Self> {
+        let session = self.beside.filter(|_| self.sharing == Sharing::Pictures)?;
+        Some(Self {
+            session,
+            beside: None,
+            sharing: self.sharing,
+            sizes: self.sizes.clone(),
+            storage: self.storage,
+            candidates: self.candidates.clone(),
+            rung: self.rung,
+            planned: self.planned,
+            allowed: self.allowed,
+            stepped: false,
+            _limit: None,
+            why_device: None,
+            lines: Vec::new(),
+            warning: None,
+        })
+    }
+
+    /// The size drawn.
+    pub(crate) fn size(&self) -> Size {
+        self.sizes[self.rung.size]
+    }
+
+    /// The most bytes it is expected to take.
+    pub(crate) fn predicted(&self) -> u64 {
+        if self.planned.0 == self.rung {
+            return self.planned.1;
+        }
+        let size = self.size();
+        let is_taken = |candidate: &&Candidate| {
+            (candidate.width, candidate.height) == (size.width, size.height)
+                && candidate.rows == self.rung.rows as u64
+        };
+        match self.rung.residency {
+            engine::Residency::Sequential => self.rung.limit,
+            residency => {
+                let taken = self.candidates.iter().find(is_taken);
+                taken.map_or(0, |candidate| candidate.taking(residency, self.rung.limit))
+            }
+        }
+    }
+
+    /// Begins where an earlier run of this model on this device ended up, in as much memory.
+    pub(crate) fn recall(&mut self, model: Digest, memory: &Memory, ctx: &Context<'_>) {
+        let wished = self.sizes[0];
+        let Some(learned) = Learned::recall(ctx.store, model, self.session.device, wished, self.allowed)
+        else {
+            return;
+        };
+        let Some(size) = self.sizes.iter().position(|size| *size == learned.size) else { return };
+        let rung = Rung {
+            size,
+            rows: learned.rows.min(self.rung.rows),
+            residency: learned.residency,
+            limit: learned.limit.min(self.rung.limit),
+        };
+        let lower = (rung.size, rung.residency) >= (self.rung.size, self.rung.residency);
+        let wished = memory.offload.is_none_or(|wished| wished == rung.residency);
+        if lower && wished && rung != self.rung {
+            self.rung = rung;
+            self.lines.push(learned.line());
+        }
+    }
+
+    /// Says what was decided.
+    pub(crate) fn tell(&self, ctx: &mut Context<'_>) {
+        self.why_device.iter().chain(&self.lines).for_each(|line| ctx.note(line));
+        if let Some(warning) = &self.warning {
+            ctx.warn(warning);
+        }
+    }
+
+    /// After memory ran out with `error`: one step down, and from the last one to the processor, which `again`
+    /// places on.
+    pub(crate) fn step_down(
+        &mut self,
+        error: Error,
+        model: &Model,
+        ctx: &mut Context<'_>,
+        again: impl FnOnce() -> Result<Self, Error>,
+    ) -> Result<(), Error> {
+        let denoiser = model.find(PartKind::Denoiser).map(|part| part.file.clone());
+        let out = ran_out(&error);
+        let rows_matter = out.is_none_or(|(path, loading)| !loading && Some(path) == denoiser.as_deref());
+        let said = error.briefly();
+        let least: Vec<u64> = self.sizes.iter().map(|size| self.least(*size)).collect();
+        let before = self.rung;
+        match before.below(rows_matter, &least) {
+            Some(next) => {
+                let step = before.step_to(&next);
+                self.rung = next;
+                ctx.fall_back(format!("{said}; going on at {}, {step}", self.size()));
+            }
+            None if self.session.device != Device::Cpu => {
+                *self = again()?;
+                ctx.fall_back(format!("{said}; going on on the processor, at {}", self.size()));
+            }
+            None => return Err(error),
+        }
+        self.stepped = true;
+        Ok(())
+    }
+
+    /// Whether memory ran out on the way here, which nobody was told yet who remembers it.
+    pub(crate) fn has_stepped(&self) -> bool {
+        self.stepped
+    }
+
+    /// A picture was drawn: what it took to get here is worth knowing next time.
+    pub(crate) fn worked(&mut self, model: &Model, digest: Digest, ctx: &Context<'_>) {
+        if !std::mem::replace(&mut self.stepped, false) {
+            return;
+        }
+        let Rung { rows, residency, limit, .. } = self.rung;
+        let learned = Learned {
+            name: model.name.clone(),
+            model: digest,
+            device: self.session.device.to_string(),
+            wished: self.sizes[0],
+            size: self.size(),
+            rows,
+            residency,
+            limit,
+            allowed: self.allowed,
+        };
+        learned.keep(ctx.store);
+    }
+
+    /// The fewest bytes that `size` can be drawn in.
+    fn least(&self, size: Size) -> u64 {
+        let of_size = |c: &&Candidate| (c.width, c.height) == (size.width, size.height);
+        let held = |c: &Candidate| c.held(engine::Residency::Sequential);
+        self.candidates.iter().filter(of_size).map(held).min().unwrap_or(0)
+    }
+}
+
+/// In which file memory ran out, and whether it was being loaded.
+fn ran_out(error: &Error) -> Option<(&std::path::Path, bool)> {
+    match error.engine()? {
+        engine::Error::OutOfMemory { path, loading, .. } => Some((path, *loading)),
+        _ => None,
+    }
+}
