@@ -53,7 +53,7 @@ main() {
   done
   cd "$(dirname "$0")/.."
 
-  has_program cargo || fail "Rust's cargo is missing: install Rust $(field rust-version Cargo.toml) or later first"
+  check_rust
   find_package_manager
   find_onnxruntime
   look_for_all
@@ -69,6 +69,16 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 field() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$2"; }
 
 # --- what is there -------------------------------------------------------------------------------
+
+check_rust() {
+  local wanted found
+  wanted=$(field rust-version Cargo.toml)
+  has_program cargo || fail "Rust's cargo is missing: install Rust $wanted or later first"
+  found=$({ cargo --version 2>&1 || true; } | sed -n 's/^cargo \([0-9][0-9.]*\).*/\1/p')
+  [ -n "$found" ] || fail "cargo does not run (try cargo --version): install Rust $wanted or later first"
+  [ "$(printf '%s\n' "$wanted" "$found" | sort -t . -k 1,1n -k 2,2n | head -n 1)" = "$wanted" ] ||
+    fail "cargo $found is too old: install Rust $wanted or later first (systems' own packages often have older ones)"
+}
 
 has_program() { command -v "$1" >/dev/null 2>&1; }
 
