@@ -1,0 +1,467 @@
+//! Convolutions of 3x3 on the processor with a quarter of the products.
+//!
+//! Four by four answers of such a convolution, computed plainly, cost 144 products a channel. Winograd's way costs 36:
+//! the 6x6 places that the answers look at are transformed, so are the weights, the two are multiplied place by place,
+//! and what was summed over the channels is transformed back (A. Lavin and S. Gray, "Fast Algorithms for Convolutional
+//! Neural Networks", 2015; `transform.rs` has the matrices). The sums over the channels are 36 matrix products.
+//!
+//! Weights are read as they lie and transformed in passing, a dozen filters at a time: nothing is prepared, nothing
+//! kept, and the only memory beside input and output is [`Shape::scratch`].
+
+#![expect(
+    clippy::needless_range_loop,
+    clippy::manual_memcpy,
+    reason = "what runs for every few products must end up in functions compiled for the vectors at hand; adaptors and \
+              functions of the standard library that are not marked for it stay calls, at half the speed"
+)]
+
+mod product;
+mod transform;
+
+use std::sync::{Mutex, PoisonError};
+
+use pulp::{Arch, Simd, WithSimd};
+
+use product::ROWS;
+use transform::{LANES, PLACES, TAPS};
+
+/// Channels of the input that are summed at once: weights of so many, transformed, stay in the nearest caches.
+const DEPTH: usize = 192;
+/// Tiles that are multiplied at once, in memory side by side.
+const PANEL: usize = 2 * LANES;
+/// Tiles that are transformed before they are multiplied, and bytes they may take then: what the third cache holds.
+const MOST_TILES: usize = 256;
+const MOST_BYTES: usize = 18 << 20;
+/// Answers of a tile, down and across.
+const SIDE: usize = 4;
+/// Floats between what lies a power of two apart: the caches would put it all in one place.
+const APART: usize = 16;
+
+/// A convolution of (batch, channels, height, width) with filters of (filters, channels, 3, 3), one step at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Pictures.
+    pub batch: usize,
+    /// Channels of each.
+    pub channels: usize,
+    /// Channels of the answer.
+    pub filters: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Rows and columns of zeros around it: above, left, below, right.
+    pub pads: [usize; 4],
+}
+
+impl Shape {
+    /// Rows and columns of the answer; none if there are none.
+    pub fn answer(&self) -> Option<(usize, usize)> {
+        let [above, left, below, right] = self.pads;
+        let height = (self.height + above + below).checked_sub(2)?;
+        let width = (self.width + left + right).checked_sub(2)?;
+        (height > 0 && width > 0).then_some((height, width))
+    }
+
+    /// Tiles of all pictures.
+    pub fn tiles(&self) -> usize {
+        let (height, width) = self.answer().unwrap_or_default();
+        self.batch * height.div_ceil(SIDE) * width.div_ceil(SIDE)
+    }
+
+    /// Whether it is faster this way than by one large product, as ONNX Runtime 1.31 does it (measured on two cores
+    /// with AVX-512).
+    pub fn pays(&self) -> bool {
+        self.channels >= 32 && self.filters >= 32 && self.tiles() >= 8
+    }
+
+    /// Floats that it needs beside its input and output, on so many threads.
+    pub fn scratch(&self, threads: usize) -> usize {
+        let blocks = Blocks::of(self);
+        blocks.tiles() + threads * (blocks.weights() + blocks.sums())
+    }
+
+    /// The same rounded up, so that convolutions that follow one another mostly ask for as much, and find again what
+    /// was kept.
+    pub fn reserved(&self, threads: usize) -> usize {
+        const MIB: usize = (1 << 20) / size_of::<f32>();
+        let needed = self.scratch(threads);
+        let step = match needed {
+            needed if needed <= 4 * MIB => MIB,
+            needed if needed <= 8 * MIB => 8 * MIB,
+            _ => 24 * MIB,
+        };
+        needed.next_multiple_of(step)
+    }
+}
+
+/// How the work is cut.
+#[derive(Debug, Clone, Copy)]
+struct Blocks {
+    /// Tiles that are transformed before they are multiplied: a multiple of [`LANES`].
+    tiles: usize,
+    /// Channels that are summed at once, and how often that is done.
+    depth: usize,
+    depths: usize,
+}
+
+impl Blocks {
+    fn of(shape: &Shape) -> Self {
+        let depths = shape.channels.div_ceil(DEPTH).max(1);
+        let depth = shape.channels.div_ceil(depths);
+        let fit = MOST_BYTES / (PLACES * shape.channels.max(1) * size_of::<f32>());
+        let most = if fit < PANEL { LANES } else { fit.min(MOST_TILES) / PANEL * PANEL };
+        let all = shape.tiles().next_multiple_of(LANES);
+        let count = all.div_ceil(most).max(1);
+        // All about as large: what is left over would cost as much again.
+        let tiles = all.div_ceil(count).next_multiple_of(if count > 1 { most.min(PANEL) } else { LANES });
+        Self { tiles, depth, depths }
+    }
+
+    /// Floats of a place of a panel, and of all its places: it lies in memory as (depth, panel) for each.
+    fn place(&self) -> usize {
+        self.depth * PANEL + APART
+    }
+
+    fn panel(&self) -> usize {
+        PLACES * self.place()
+    }
+
+    /// Floats of all tiles, transformed.
+    fn tiles(&self) -> usize {
+        self.tiles.div_ceil(PANEL) * self.depths * self.panel()
+    }
+
+    /// Floats of a place of the weights of a dozen filters, and of all: a store writes [`LANES`] at once.
+    fn weights(&self) -> usize {
+        PLACES * self.place_of_weights()
+    }
+
+    fn place_of_weights(&self) -> usize {
+        self.depth * ROWS + APART
+    }
+
+    /// Floats of a place of the sums of a dozen filters, and of all.
+    fn sums(&self) -> usize {
+        PLACES * self.place_of_sums()
+    }
+
+    fn place_of_sums(&self) -> usize {
+        ROWS * self.tiles + APART
+    }
+}
+
+/// Runs what it is given on several threads at once, each with a number of its own below the given one; some may be
+/// run after others.
+pub type Parallel<'a> = dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 'a;
+
+/// Convolves `input` with `weights` into `output`, all in the order of [`Shape`], on up to `threads` threads that
+/// `parallel` provides. `scratch` holds [`Shape::scratch`] floats of any value.
+///
+/// The same input gives the same bits on any number of threads.
+///
+/// # Panics
+/// If a slice is shorter than the shape says.
+pub fn convolve(
+    shape: &Shape,
+    [input, weights]: [&[f32]; 2],
+    bias: Option<&[f32]>,
+    output: &mut [f32],
+    scratch: &mut [f32],
+    (threads, parallel): (usize, &Parallel<'_>),
+) {
+    let Some((height, width)) = shape.answer() else { return };
+    let (arch, blocks) = (Arch::new(), Blocks::of(shape));
+    let (tiles, rest) = scratch.split_at_mut(blocks.tiles());
+    let slots: Vec<Mutex<&mut [f32]>> =
+        rest.chunks_exact_mut(blocks.weights() + blocks.sums()).take(threads).map(Mutex::new).collect();
+    let count = shape.tiles();
+    for from in (0..count).step_by(blocks.tiles) {
+        let lanes = (count - from).min(blocks.tiles).next_multiple_of(LANES);
+        let panels =
+            tiles[..lanes.div_ceil(PANEL) * blocks.depths * blocks.panel()].chunks_mut(blocks.panel());
+        let jobs = Mutex::new(panels.enumerate());
+        parallel(threads, &|_| {
+            while let Some((at, into)) = next(&jobs) {
+                let (panel, depth) = (at / blocks.depths, at % blocks.depths * blocks.depth);
+                let columns = (lanes - panel * PANEL).min(PANEL);
+                let from = from + panel * PANEL;
+                arch.dispatch(Transform { shape, blocks, input, from, columns, depth, into });
+            }
+        });
+        let tiles = &*tiles;
+        // The rows of the answer that a dozen filters fill, of all pictures.
+        let planes = output.chunks_mut(shape.filters * height * width);
+        let mut dozens: Vec<Vec<&mut [f32]>> = Vec::new();
+        for picture in planes.take(shape.batch) {
+            for (at, dozen) in picture.chunks_mut(ROWS * height * width).enumerate() {
+                match dozens.get_mut(at) {
+                    Some(dozens) => dozens.push(dozen),
+                    None => dozens.push(vec![dozen]),
+                }
+            }
+        }
+        let jobs = Mutex::new(dozens.into_iter().enumerate());
+        parallel(threads, &|slot| {
+            let Some(slot) = slots.get(slot) else { return };
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let (packed, sums) = slot.split_at_mut(blocks.weights());
+            while let Some((at, answers)) = next(&jobs) {
+                let first = at * ROWS;
+                arch.dispatch(Multiply {
+                    shape,
+                    blocks,
+                    weights,
+                    bias,
+                    tiles,
+                    from,
+                    lanes,
+                    first,
+                    packed,
+                    sums,
+                    answers,
+                });
+            }
+        });
+    }
+}
+
+fn next<T>(jobs: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+/// Transforms a panel of tiles of some channels.
+struct Transform<'a> {
+    shape: &'a Shape,
+    blocks: Blocks,
+    input: &'a [f32],
+    /// The first tile.
+    from: usize,
+    /// Tiles of the panel.
+    columns: usize,
+    /// The first channel.
+    depth: usize,
+    into: &'a mut [f32],
+}
+
+impl WithSimd for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { shape, blocks, input, from, columns, depth, into } = self;
+        let channels = shape.channels.saturating_sub(depth).min(blocks.depth);
+        for channel in 0..channels {
+            for column in (0..columns).step_by(LANES) {
+                let patches = transform::patches(shape, input, depth + channel, from + column);
+                transform::input(patches, &mut into[channel * columns + column..], blocks.place());
+            }
+        }
+    }
+}
+
+/// Multiplies transformed tiles with the weights of a dozen filters, and transforms the sums back.
+struct Multiply<'a, 'b> {
+    shape: &'a Shape,
+    blocks: Blocks,
+    weights: &'a [f32],
+    bias: Option<&'a [f32]>,
+    tiles: &'a [f32],
+    /// The first tile, and how many there are.
+    from: usize,
+    lanes: usize,
+    /// The first filter.
+    first: usize,
+    packed: &'a mut [f32],
+    sums: &'a mut [f32],
+    /// The planes of these filters, of each picture.
+    answers: Vec<&'b mut [f32]>,
+}
+
+impl WithSimd for Multiply<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { shape, blocks, weights, bias, tiles, from, lanes, first, packed, sums, mut answers } =
+            self;
+        let filters = (shape.filters - first).min(ROWS);
+        // What has no filter of its own repeats the last: its sums are not looked at.
+        let mut rows: [&[[f32; TAPS]]; ROWS] = [&[]; ROWS];
+        for (row, weights_of_row) in rows.iter_mut().enumerate() {
+            let filter = first + row.min(filters - 1);
+            *weights_of_row =
+                weights[filter * shape.channels * TAPS..][..shape.channels * TAPS].as_chunks().0;
+        }
+        for part in 0..blocks.depths {
+            let from = part * blocks.depth;
+            let depth = shape.channels.saturating_sub(from).min(blocks.depth);
+            for channel in 0..depth {
+                // The lanes past the dozen are written over by the next channel.
+                let into = &mut packed[channel * ROWS..];
+                transform::weights(&rows, from + channel, into, blocks.place_of_weights());
+            }
+            for place in 0..PLACES {
+                let packed = packed[place * blocks.place_of_weights()..][..depth * ROWS].as_chunks().0;
+                let sums = &mut sums[place * blocks.place_of_sums()..][..ROWS * blocks.tiles];
+                for (panel, column) in (0..lanes).step_by(PANEL).enumerate() {
+                    let columns = (lanes - column).min(PANEL);
+                    let tiles =
+                        &tiles[(panel * blocks.depths + part) * blocks.panel() + place * blocks.place()..];
+                    let tiles = &tiles[..depth * columns];
+                    product::add(simd, packed, tiles, columns, &mut sums[column..], blocks.tiles, part == 0);
+                }
+            }
+        }
+        for filter in 0..filters {
+            let bias = bias.map_or(0.0, |bias| bias[first + filter]);
+            for column in (0..lanes).step_by(LANES) {
+                let sums = &sums[filter * blocks.tiles + column..];
+                let squares = transform::output(sums, blocks.place_of_sums());
+                transform::write(shape, &squares, bias, from + column, filter, &mut answers);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spread(threads: usize, work: &(dyn Fn(usize) + Sync)) {
+        thread::scope(|scope| {
+            for part in 0..threads {
+                scope.spawn(move || work(part));
+            }
+        });
+    }
+
+    /// Numbers around zero that follow from `seed`.
+    fn numbers(seed: u32, length: usize) -> Vec<f32> {
+        let mut state = seed;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    struct Case {
+        shape: Shape,
+        input: Vec<f32>,
+        weights: Vec<f32>,
+        bias: Vec<f32>,
+    }
+
+    impl Case {
+        fn new(shape: Shape) -> Self {
+            Self {
+                shape,
+                input: numbers(1, shape.batch * shape.channels * shape.height * shape.width),
+                weights: numbers(2, shape.filters * shape.channels * TAPS),
+                bias: numbers(3, shape.filters),
+            }
+        }
+
+        fn run(&self, threads: usize) -> Vec<f32> {
+            let (height, width) = self.shape.answer().unwrap();
+            // What is not written stays no number.
+            let mut output = vec![f32::NAN; self.shape.batch * self.shape.filters * height * width];
+            let mut scratch = vec![f32::NAN; self.shape.scratch(threads)];
+            let given = [&self.input[..], &self.weights];
+            convolve(&self.shape, given, Some(&self.bias), &mut output, &mut scratch, (threads, &spread));
+            output
+        }
+
+        /// By the definition, in 64 bits.
+        fn plain(&self) -> Vec<f64> {
+            let Shape { batch, channels, filters, height, width, pads: [above, left, ..] } = self.shape;
+            let (down, across) = self.shape.answer().unwrap();
+            let mut output = Vec::new();
+            for at in 0..batch * filters * down * across {
+                let (picture, filter) = (at / (filters * down * across), at / (down * across) % filters);
+                let (y, x) = (at / across % down, at % across);
+                let mut sum = f64::from(self.bias[filter]);
+                for tap in 0..channels * TAPS {
+                    let (channel, row, column) = (tap / TAPS, tap % TAPS / 3, tap % 3);
+                    let (row, column) = ((y + row).wrapping_sub(above), (x + column).wrapping_sub(left));
+                    if row < height && column < width {
+                        let place = ((picture * channels + channel) * height + row) * width + column;
+                        sum += f64::from(self.input[place])
+                            * f64::from(self.weights[filter * channels * TAPS + tap]);
+                    }
+                }
+                output.push(sum);
+            }
+            output
+        }
+
+        /// How far off the definition it is, in parts of what answers usually are.
+        fn off(&self) -> f64 {
+            let (answers, plain) = (self.run(2), self.plain());
+            let squares: f64 = plain.iter().map(|plain| plain * plain).sum();
+            let most = answers.iter().zip(&plain).map(|(&answer, plain)| (f64::from(answer) - plain).abs());
+            let most = most.fold(0.0, |most, off| if off.is_nan() { off } else { f64::max(most, off) });
+            most / (squares / plain.len() as f64).sqrt()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn it_is_the_convolution_that_it_says(
+            batch in 1_usize..3,
+            channels in 1_usize..40,
+            filters in 1_usize..30,
+            height in 1_usize..20,
+            width in 1_usize..40,
+            pads in prop::array::uniform4(0_usize..3),
+        ) {
+            let shape = Shape { batch, channels, filters, height, width, pads };
+            prop_assume!(shape.answer().is_some());
+            let off = Case::new(shape).off();
+            prop_assert!(off < 1e-5, "off by {off:e}");
+        }
+    }
+
+    #[test]
+    fn many_channels_and_tiles_are_summed_and_cut_without_a_seam() {
+        for (channels, filters, height, width) in [(400, 13, 20, 36), (33, 25, 70, 130), (1300, 5, 33, 31)] {
+            let shape = Shape { batch: 1, channels, filters, height, width, pads: [1; 4] };
+            assert!(Blocks::of(&shape).depths > 1 || Blocks::of(&shape).tiles < shape.tiles());
+            let off = Case::new(shape).off();
+            assert!(off < 3e-5, "{shape:?}: off by {off:e}");
+        }
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let shape = Shape { batch: 2, channels: 65, filters: 40, height: 17, width: 23, pads: [1; 4] };
+        let case = Case::new(shape);
+        let one = case.run(1);
+        for threads in [2, 3, 7] {
+            assert_eq!(case.run(threads), one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_picture_smaller_than_the_filter_has_no_answer() {
+        let shape = Shape { batch: 1, channels: 1, filters: 1, height: 1, width: 9, pads: [0, 0, 1, 0] };
+        assert_eq!(shape.answer(), None);
+        assert_eq!(shape.tiles(), 0);
+    }
+
+    #[test]
+    fn it_never_needs_much() {
+        for (channels, side) in [(320, 64), (2560, 16), (128, 1280), (512, 160), (3, 4096)] {
+            let shape = Shape { batch: 2, channels, filters: 640, height: side, width: side, pads: [1; 4] };
+            let bytes = shape.scratch(2) * size_of::<f32>();
+            assert!(bytes < 24 << 20, "{shape:?}: {bytes} bytes");
+        }
+    }
+}
