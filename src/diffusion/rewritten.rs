@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    engine::{self, Attention, Device, InPieces, Tiling},
+    convolution::Shape,
+    engine::{self, Attention, Convolution, Device, InPieces, Tiling},
     graph::{Bindings, Document, Halves, Inseparable, Layers, Storage, Whole},
 };
 
@@ -257,6 +258,12 @@ pub(super) fn rewrite(document: &mut Document, bound: &Bindings, options: &engin
     // In portions a product reads its weight turned, which CoreML has no operator for.
     if options.device != Device::CoreMl {
         document.unpack_in_portions();
+    }
+    if options.device == Device::Cpu
+        && options.policy.convolution == Convolution::Auto
+        && let Ok(shapes) = document.shapes(bound)
+    {
+        document.convolve_in_tiles(&shapes, engine::OPERATORS, Shape::pays);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     alloc::{Layout, alloc, dealloc},
     env,
     ffi::{CStr, c_void},
+    ops::{Deref, DerefMut},
     ptr,
     sync::{
         OnceLock,
@@ -18,7 +19,7 @@ use std::{
 
 use ort::{AsPointer, environment::Environment, sys};
 
-use super::pool;
+use super::{heap, pool};
 
 /// Bytes of blocks that are not given back yet, and the most there ever were.
 static HELD: AtomicU64 = AtomicU64::new(0);
@@ -170,12 +171,19 @@ unsafe extern "system-unwind" fn give(this: *mut sys::OrtAllocator, bytes: usize
     if bytes == 0 {
         return ptr::null_mut();
     }
-    let counting = this.cast::<Counting>().cast_const();
-    let layout = bytes.checked_add(ALIGNMENT).and_then(|all| Layout::from_size_align(all, ALIGNMENT).ok());
-    let Some(layout) = layout.filter(|_| charge(bytes as u64)) else {
+    match block(bytes) {
+        Some(contents) => contents.cast(),
         // SAFETY: ONNX Runtime hands over the table it was given.
-        return unsafe { refuse(counting) };
-    };
+        None => unsafe { refuse(this.cast::<Counting>().cast_const()) },
+    }
+}
+
+/// The contents of a block of `bytes`, kept or fresh; none where it is refused.
+fn block(bytes: usize) -> Option<*mut u8> {
+    let layout = layout(bytes)?;
+    if !charge(bytes as u64) {
+        return None;
+    }
     let fresh = || {
         // SAFETY: the layout has at least one byte.
         let block = unsafe { alloc(layout) };
@@ -186,17 +194,69 @@ unsafe extern "system-unwind" fn give(this: *mut sys::OrtAllocator, bytes: usize
         // SAFETY: as above.
         unsafe { alloc(layout) }
     };
-    let block = pool::take(bytes, free).map_or_else(fresh, ptr::with_exposed_provenance_mut);
+    let block = match pool::take(bytes, free) {
+        Some(address) => ptr::with_exposed_provenance_mut(address),
+        None => {
+            let block = fresh();
+            heap::ask_for_huge_pages(block, layout.size());
+            block
+        }
+    };
     if block.is_null() {
         HELD.fetch_sub(bytes as u64, Relaxed);
         pool::undo(bytes);
-        // SAFETY: as above.
-        return unsafe { refuse(counting) };
+        return None;
     }
     // SAFETY: the block is longer than what is before its contents, and aligned for a `usize`.
     unsafe {
         block.cast::<usize>().write(bytes);
-        block.add(ALIGNMENT).cast()
+        Some(block.add(ALIGNMENT))
+    }
+}
+
+/// How a block with contents of `bytes` lies in memory.
+fn layout(bytes: usize) -> Option<Layout> {
+    let alignment = if bytes >= heap::HUGE { heap::HUGE } else { ALIGNMENT };
+    Layout::from_size_align(bytes.checked_add(ALIGNMENT)?, alignment).ok()
+}
+
+/// Floats of any value for an operator of our own, counted and refused as ONNX Runtime's memory is.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    contents: *mut u8,
+    length: usize,
+}
+
+impl Scratch {
+    /// `length` floats out of memory for `reserved`; none where it is refused.
+    pub(super) fn new(length: usize, reserved: usize) -> Option<Self> {
+        let contents = block(reserved.max(length).max(1).checked_mul(size_of::<f32>())?)?;
+        // SAFETY: as many floats fit. Nobody else has written to a fresh block.
+        unsafe { contents.write_bytes(0, length * size_of::<f32>()) };
+        Some(Self { contents, length })
+    }
+}
+
+impl Deref for Scratch {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: as long, aligned, written when it was made, and this one's alone.
+        unsafe { std::slice::from_raw_parts(self.contents.cast(), self.length) }
+    }
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.contents.cast(), self.length) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: `block` made it, and nobody uses it any more.
+        unsafe { release(self.contents) };
     }
 }
 
@@ -206,12 +266,20 @@ unsafe extern "system-unwind" fn reserve(this: *const sys::OrtAllocator, bytes: 
 }
 
 unsafe extern "system" fn take_back(_: *mut sys::OrtAllocator, contents: *mut c_void) {
-    if contents.is_null() {
-        return;
+    if !contents.is_null() {
+        // SAFETY: `give` made it.
+        unsafe { release(contents.cast()) };
     }
-    // SAFETY: `give` made it, with its length before it.
+}
+
+/// Takes back the contents of a block.
+///
+/// # Safety
+/// [`block`] made it, and nobody uses it any more.
+unsafe fn release(contents: *mut u8) {
+    // SAFETY: its length lies before it.
     let (block, bytes) = unsafe {
-        let block = contents.cast::<u8>().sub(ALIGNMENT);
+        let block = contents.sub(ALIGNMENT);
         (block, block.cast::<usize>().read())
     };
     HELD.fetch_sub(bytes as u64, Relaxed);
@@ -223,11 +291,9 @@ unsafe extern "system" fn take_back(_: *mut sys::OrtAllocator, contents: *mut c_
 
 /// Gives a block back to the system, which `give` made and nobody uses any more.
 fn free(bytes: usize, address: usize) {
-    // SAFETY: by the word above; its layout was one when it was made.
-    unsafe {
-        let layout = Layout::from_size_align_unchecked(bytes + ALIGNMENT, ALIGNMENT);
-        dealloc(ptr::with_exposed_provenance_mut(address), layout);
-    }
+    let Some(layout) = layout(bytes) else { return };
+    // SAFETY: by the word above; it was made with this layout.
+    unsafe { dealloc(ptr::with_exposed_provenance_mut(address), layout) };
 }
 
 /// Gives back the blocks that are kept for later ones of the same length.

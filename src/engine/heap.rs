@@ -1,6 +1,6 @@
 //! How the heap gives memory back.
 #![cfg_attr(
-    all(target_os = "linux", target_env = "gnu"),
+    target_os = "linux",
     expect(unsafe_code, reason = "the C library has no other way to set its heap")
 )]
 
@@ -47,3 +47,21 @@ pub(super) fn trim() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn trim() {}
+
+/// What blocks are aligned to that are at least as large: a huge page.
+pub(super) const HUGE: usize = 2 << 20;
+
+/// Asks for huge pages in a fresh block of `bytes`, as far as it fills them: one fault instead of 512, and the processor
+/// finds its way with as many entries fewer. Where a system gives them unasked, or has none, it stays as it is.
+#[cfg(target_os = "linux")]
+pub(super) fn ask_for_huge_pages(block: *mut u8, bytes: usize) {
+    use rustix::mm::{Advice, madvise};
+    let whole = bytes / HUGE * HUGE;
+    if !block.is_null() && block.addr().is_multiple_of(HUGE) && whole > 0 {
+        // SAFETY: it changes how the system backs these pages, not what is in them. Refused, it changes nothing.
+        let _ = unsafe { madvise(block.cast(), whole, Advice::LinuxHugepage) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn ask_for_huge_pages(_: *mut u8, _: usize) {}

@@ -12,6 +12,7 @@ mod heap;
 mod ladder;
 mod library;
 mod memory;
+mod operators;
 mod placement;
 mod policy;
 mod pool;
@@ -29,11 +30,14 @@ pub use error::Error;
 pub use ladder::{Rung, Step};
 pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
+pub use operators::OPERATORS;
 pub use placement::{
     Candidate, Demand, InPieces, Level, Placement, Residency, Share, Sharing, TooSmall, Wishes, allowance,
     place, place_on_two, tight,
 };
-pub use policy::{Attention, Clean, ConvSearch, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace};
+pub use policy::{
+    Attention, Clean, ConvSearch, Convolution, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace,
+};
 pub use record::{Measured, Point, Reading, take_measured};
 pub use room::zeros;
 pub use session::{Options, Port, Session, default_threads, time_in_sessions};

@@ -11,7 +11,7 @@ use std::{
 use ort::{session::builder::SessionBuilder, value::ValueType};
 
 use super::{
-    Device, Element, Error, Policy, Runs, Tensor, allocator, arena, load, policy,
+    Device, Element, Error, Policy, Runs, Tensor, allocator, arena, load, operators, policy,
     record::{Point, Released, measure, note_arena},
     tensor,
 };
@@ -293,7 +293,7 @@ fn builder(
     let cached = if options.device == Device::CoreMl { cached() } else { None };
     let providers = policy::providers(options, cached.as_deref()).map_err(unusable)?;
     let builder = SessionBuilder::new(library.environment())?.with_intra_threads(options.threads.get())?;
-    let mut builder = policy::processor(builder, weights)?;
+    let mut builder = policy::processor(builder, weights)?.with_operators(operators::domain()?)?;
     if options.device == Device::Cpu && (weights != Weights::Arranged || allocator::counts()) {
         builder = builder.with_env_allocators()?;
     }

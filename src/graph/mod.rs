@@ -28,6 +28,7 @@ mod store_weights;
 mod tensor;
 mod tensor_file;
 mod widen;
+mod winograd;
 mod workspace;
 
 pub use attend_beside::{BESIDE_KEYS, BESIDE_VALUES};

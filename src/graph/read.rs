@@ -44,6 +44,8 @@ pub struct Port {
 pub struct Node {
     /// `Conv`, `Relu`, ...
     pub kind: String,
+    /// Whether it is neither the standard's nor ONNX Runtime's own.
+    pub is_ours: bool,
     /// What its exporter called it; often the path of the module it came from.
     pub name: String,
     /// What it takes, empty where an optional input is left out.
@@ -168,6 +170,8 @@ impl From<&NodeProto> for Node {
         };
         Self {
             kind: node.op_type.clone(),
+            is_ours: !(node.domain.is_empty()
+                || ["ai.", "com.microsoft"].iter().any(|theirs| node.domain.starts_with(theirs))),
             name: node.name.clone(),
             inputs: node.input.clone(),
             outputs: node.output.clone(),

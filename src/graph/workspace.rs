@@ -1,6 +1,6 @@
 //! What operators take beside their answers.
 
-use super::{Known, Node, Shapes};
+use super::{Known, Node, Shapes, winograd};
 
 /// Bytes that ONNX Runtime's operator for the processor allocates while it runs, its answer aside.
 ///
@@ -13,6 +13,7 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
     let of = |place: usize| shapes.get(node.inputs.get(place)?);
     let all = |places: std::ops::Range<usize>| places.filter_map(of).map(Known::bytes).sum::<u64>();
     match node.kind.as_str() {
+        "Conv" if node.is_ours => winograd::workspace(node, shapes),
         "Conv" | "FusedConv" => {
             let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o)))
             else {

@@ -27,6 +27,8 @@ pub use cuda::{ConvSearch, Cuda, Workspace};
 pub struct Policy {
     /// How attention is computed.
     pub attention: Attention,
+    /// How filters of 3x3 are computed.
+    pub convolution: Convolution,
     /// On which tiles a VAE decodes.
     pub tiling: Tiling,
     /// When memory is given back.
@@ -50,6 +52,17 @@ pub enum Attention {
     Sliced,
     /// As the model was exported: all scores at once.
     Plain,
+}
+
+/// How filters of 3x3 are computed on the processor. The answers are the same but for the last bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Convolution {
+    /// By Winograd's way, with a quarter of the products, where that is faster.
+    #[default]
+    Auto,
+    /// By ONNX Runtime's own operator.
+    Direct,
 }
 
 /// On which tiles a VAE decodes. Tiles change a picture a little, as norms see a tile, not the whole; bands do not.

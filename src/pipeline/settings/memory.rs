@@ -68,14 +68,21 @@ impl Memory {
         let batch = fields.get("batch", &batch());
         let tiling = fields.get("vae_tiling", &tiling());
         let attention = fields.get("attention", &variant());
+        let convolution = fields.get("convolution", &variant());
         let clean = fields.get("clean", &variant());
         let cuda = fields.group("cuda", cuda);
         let core_ml = fields.group("coreml", core_ml);
         let decided: Vec<_> =
             DECIDED.iter().map(|&name| fields.get(name, &only("auto", "choosing this by hand"))).collect();
         decided.into_iter().collect::<Option<()>>()?;
-        let policy =
-            Policy { attention: attention?, tiling: tiling?, clean: clean?, cuda: cuda?, core_ml: core_ml? };
+        let policy = Policy {
+            attention: attention?,
+            convolution: convolution?,
+            tiling: tiling?,
+            clean: clean?,
+            cuda: cuda?,
+            core_ml: core_ml?,
+        };
         let (device, beside) = device?;
         Some(Self {
             budget: budget?,
