@@ -34,53 +34,85 @@ type Square<const N: usize> = [[Lanes; N]; N];
 #[inline(always)]
 pub(super) fn patches(shape: &Shape, input: &[f32], channel: usize, first: usize) -> Square<REACH> {
     let (height, width) = (shape.height, shape.width);
+    let [above, left, ..] = shape.pads;
     let mut patches = [[[0.0; LANES]; REACH]; REACH];
-    for lane in 0..LANES {
-        let Some(Tile { picture, down, across }) = Tile::of(shape, first + lane) else { break };
-        let plane = &input[(picture * shape.channels + channel) * height * width..][..height * width];
-        let [above, left, ..] = shape.pads;
-        if down >= above && across >= left && down - above + REACH <= height && across - left + REACH <= width
-        {
-            let inside = &plane[(down - above) * width + across - left..];
-            for row in 0..REACH {
-                let places: &[f32; REACH] = inside[row * width..].first_chunk().unwrap_or(&[0.0; REACH]);
-                for column in 0..REACH {
-                    patches[row][column][lane] = places[column];
-                }
+    let mut lane = 0;
+    while let Some(run) = Run::of(shape, first, lane) {
+        let plane = &input[(run.picture * shape.channels + channel) * height * width..][..height * width];
+        for row in 0..REACH {
+            let y = (run.down + row).wrapping_sub(above);
+            if y >= height {
+                continue;
             }
-        } else {
-            for row in 0..REACH {
-                for column in 0..REACH {
-                    let (y, x) = ((down + row).wrapping_sub(above), (across + column).wrapping_sub(left));
-                    if y < height && x < width {
-                        patches[row][column][lane] = plane[y * width + x];
-                    }
-                }
+            let line = &plane[y * width..][..width];
+            // Past the edges are zeros.
+            let mut edged = [0.0; SIDE * LANES + REACH];
+            let length = SIDE * run.tiles + REACH - SIDE;
+            let from = run.across.wrapping_sub(left);
+            let places = if run.across >= left && from + length <= width {
+                &line[from..][..length]
+            } else {
+                let (before, from) = (left.saturating_sub(run.across), run.across.saturating_sub(left));
+                let until = (run.across + length).saturating_sub(left).min(width);
+                let inside = until.saturating_sub(from);
+                edged[before..][..inside].copy_from_slice(&line[from..][..inside]);
+                &edged[..length]
+            };
+            match run.tiles {
+                16 => part::<16>(places, &mut patches[row], lane),
+                8 => part::<8>(places, &mut patches[row], lane),
+                tiles => part_some(places, &mut patches[row], lane, tiles),
             }
         }
+        lane += run.tiles;
     }
     patches
 }
 
-/// Where a tile is.
-struct Tile {
-    picture: usize,
-    /// Its first row and column, of the answer.
-    down: usize,
-    across: usize,
+/// Hands out a row of `N` tiles, one a lane.
+#[inline(always)]
+fn part<const N: usize>(places: &[f32], columns: &mut [Lanes; REACH], lane: usize) {
+    let places = &places[..SIDE * N + REACH - SIDE];
+    for column in 0..REACH {
+        let lanes = &mut columns[column][lane..lane + N];
+        for tile in 0..N {
+            lanes[tile] = places[SIDE * tile + column];
+        }
+    }
 }
 
-impl Tile {
+#[inline(always)]
+fn part_some(places: &[f32], columns: &mut [Lanes; REACH], lane: usize, tiles: usize) {
+    for tile in 0..tiles {
+        let places = &places[SIDE * tile..][..REACH];
+        for column in 0..REACH {
+            columns[column][lane + tile] = places[column];
+        }
+    }
+}
+
+/// Tiles beside each other, of which there is one a lane.
+struct Run {
+    picture: usize,
+    /// The first row and column of the answer that they make.
+    down: usize,
+    across: usize,
+    tiles: usize,
+}
+
+impl Run {
+    /// Those from the tile in `lane` on, the tile `first` being in lane 0; none past the last lane or tile.
     #[inline(always)]
-    fn of(shape: &Shape, tile: usize) -> Option<Self> {
+    fn of(shape: &Shape, first: usize, lane: usize) -> Option<Self> {
         let (height, width) = shape.answer()?;
         let (down, across) = (height.div_ceil(SIDE), width.div_ceil(SIDE));
-        let picture = tile / (down * across);
-        let within = tile % (down * across);
-        (picture < shape.batch).then_some(Self {
+        let tile = first + lane;
+        let (picture, within) = (tile / (down * across), tile % (down * across));
+        (lane < LANES && picture < shape.batch).then_some(Self {
             picture,
             down: within / across * SIDE,
             across: within % across * SIDE,
+            tiles: (LANES - lane).min(across - within % across),
         })
     }
 }
@@ -223,15 +255,34 @@ pub(super) fn write(
     answers: &mut [&mut [f32]],
 ) {
     let Some((height, width)) = shape.answer() else { return };
-    for lane in 0..LANES {
-        let Some(Tile { picture, down, across }) = Tile::of(shape, first + lane) else { break };
-        let plane = &mut answers[picture][filter * height * width..][..height * width];
-        for row in 0..SIDE.min(height - down) {
-            let places = &mut plane[(down + row) * width + across..];
-            let places = &mut places[..SIDE.min(width - across)];
-            for column in 0..places.len() {
-                places[column] = squares[row][column][lane] + bias;
+    let mut lane = 0;
+    while let Some(run) = Run::of(shape, first, lane) {
+        let plane = &mut answers[run.picture][filter * height * width..][..height * width];
+        for row in 0..SIDE.min(height - run.down) {
+            let places = &mut plane[(run.down + row) * width + run.across..];
+            let length = (SIDE * run.tiles).min(width - run.across);
+            let places = &mut places[..length];
+            match length {
+                64 => join::<16>(places, &squares[row], lane, bias),
+                32 => join::<8>(places, &squares[row], lane, bias),
+                _ => {
+                    for at in 0..length {
+                        places[at] = squares[row][at % SIDE][lane + at / SIDE] + bias;
+                    }
+                }
             }
+        }
+        lane += run.tiles;
+    }
+}
+
+/// Lays a row of `N` tiles side by side.
+#[inline(always)]
+fn join<const N: usize>(places: &mut [f32], columns: &[Lanes; SIDE], lane: usize, bias: f32) {
+    let places = &mut places[..SIDE * N];
+    for tile in 0..N {
+        for column in 0..SIDE {
+            places[SIDE * tile + column] = columns[column][lane + tile] + bias;
         }
     }
 }
