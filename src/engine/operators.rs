@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        Mutex, PoisonError,
+        Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -27,6 +27,21 @@ pub const OPERATORS: &str = "shortform";
 /// Our operators, for a session that may have some in its graph.
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(OPERATORS)?.add(Convolution)
+}
+
+/// Makes a session with our operators: the first of the process alone.
+///
+/// ONNX Runtime writes down a domain that it does not know yet in a table of the process, and looks before without a lock:
+/// of two sessions that are first at the same time, one fails ("the domain is already exist").
+pub(super) fn register<T, E>(open: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    static IS_KNOWN: RwLock<bool> = RwLock::new(false);
+    if *IS_KNOWN.read().unwrap_or_else(PoisonError::into_inner) {
+        return open();
+    }
+    let mut is_known = IS_KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let opened = open();
+    *is_known |= opened.is_ok();
+    opened
 }
 
 struct Convolution;

@@ -246,7 +246,8 @@ pub fn time_in_sessions() -> Duration {
 
 fn build(path: &Path, options: &Options) -> Result<ort::session::Session, Failure> {
     let cached = || policy::compiled(&std::fs::read(path).ok()?, path.parent()?);
-    Ok(builder(options, Weights::Arranged, cached)?.commit_from_file(path)?)
+    let mut builder = builder(options, Weights::Arranged, cached)?;
+    Ok(operators::register(|| builder.commit_from_file(path))?)
 }
 
 /// A session of the ONNX file in `onnx`, whose weights lie in files in `folder`.
@@ -263,7 +264,7 @@ pub(super) fn build_from_memory(
     })?;
     let mut builder =
         builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
-    Ok(builder.commit_from_memory(onnx)?)
+    Ok(operators::register(|| builder.commit_from_memory(onnx))?)
 }
 
 /// What becomes of weights when they are loaded.
