@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        Mutex, PoisonError, RwLock,
+        LazyLock, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -140,7 +140,10 @@ impl Kernel for Convolve {
 fn threads() -> usize {
     /// More would only take memory: each has weights of its own.
     const MOST: usize = 32;
-    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST)
+    /// Asking the system means reading files, and it is asked at each convolution.
+    static ALL: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST));
+    *ALL
 }
 
 /// A name for a length that has none, unlike all others of this process.
