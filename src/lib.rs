@@ -11,16 +11,16 @@
 //! | 3 | [`pipeline`] (the YAML), [`speech`], [`prompting`], [`diffusion`], [`upscale`], [`compose`], [`audio`], `media` (libav, feature `video`) |
 //! | 2 | [`story`] (the nouns), [`store`], [`models`], [`graph`] (an ONNX file as data) |
 //! | 1 | [`digest`], [`engine`] (ONNX Runtime, memory), [`service`] (asking servers) |
-//! | 0 | [`convolution`] (3x3 with a quarter of the products) |
+//! | 0 | [`kernels`] (convolutions and attention on the processor) |
 
 pub mod audio;
 pub mod cli;
 pub mod compose;
-pub mod convolution;
 pub mod diffusion;
 pub mod digest;
 pub mod engine;
 pub mod graph;
+pub mod kernels;
 #[cfg(feature = "video")]
 pub mod media;
 pub mod models;

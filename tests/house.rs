@@ -21,7 +21,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("engine", 1),
     ("service", 1),
     ("digest", 1),
-    ("convolution", 0),
+    ("kernels", 0),
 ];
 
 /// A library that only these rooms may name, so that it can be changed in one place.

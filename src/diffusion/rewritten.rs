@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::{
-    convolution::Shape,
-    engine::{self, Attention, Convolution, Device, InPieces, Tiling},
+    engine::{self, Attention, Device, InPieces, Operators, Tiling},
     graph::{Bindings, Document, Halves, Inseparable, Layers, Storage, Whole},
+    kernels::{convolution::Shape, matrix},
 };
 
 use super::{Error, bands};
@@ -259,11 +259,21 @@ pub(super) fn rewrite(document: &mut Document, bound: &Bindings, options: &engin
     if options.device != Device::CoreMl {
         document.unpack_in_portions();
     }
-    if options.device == Device::Cpu
-        && options.policy.convolution == Convolution::Auto
-        && let Ok(shapes) = document.shapes(bound)
-    {
-        document.convolve_in_tiles(&shapes, engine::OPERATORS, Shape::pays);
+    if options.device == Device::Cpu && options.policy.operators == Operators::Auto {
+        take_ours(document, bound, in_pieces);
+    }
+}
+
+/// Hands to our own operators what they do faster, or in less memory.
+fn take_ours(document: &mut Document, bound: &Bindings, in_pieces: bool) {
+    let Ok(shapes) = document.shapes(bound) else { return };
+    document.fuse_geglu(&shapes, engine::OPERATORS);
+    document.norm_exactly(&shapes, engine::OPERATORS);
+    document.attend_in_panels(&shapes, engine::OPERATORS);
+    document.convolve_in_tiles(&shapes, engine::OPERATORS, Shape::pays);
+    // Whole, weights are arranged: then ONNX Runtime's are as fast.
+    if in_pieces {
+        document.multiply_in_place(&shapes, engine::OPERATORS, matrix::Shape::pays);
     }
 }
 

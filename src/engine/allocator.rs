@@ -130,7 +130,8 @@ fn charge(bytes: u64) -> bool {
     }
 }
 
-/// Blocks begin at multiples of this, as ONNX Runtime's own do; as many bytes before each hold its length.
+/// Blocks begin at multiples of this, as ONNX Runtime's own do; as many bytes before each hold its length, and how many
+/// of its bytes were written for sure.
 const ALIGNMENT: usize = 64;
 
 /// The table ONNX Runtime calls, and what its functions need.
@@ -194,7 +195,8 @@ fn block(bytes: usize) -> Option<*mut u8> {
         // SAFETY: as above.
         unsafe { alloc(layout) }
     };
-    let block = match pool::take(bytes, free) {
+    let kept = pool::take(bytes, free);
+    let block = match kept {
         Some(address) => ptr::with_exposed_provenance_mut(address),
         None => {
             let block = fresh();
@@ -209,7 +211,10 @@ fn block(bytes: usize) -> Option<*mut u8> {
     }
     // SAFETY: the block is longer than what is before its contents, and aligned for a `usize`.
     unsafe {
-        block.cast::<usize>().write(bytes);
+        if kept.is_none() {
+            block.cast::<usize>().write(bytes);
+            block.cast::<usize>().add(1).write(0);
+        }
         Some(block.add(ALIGNMENT))
     }
 }
@@ -231,8 +236,16 @@ impl Scratch {
     /// `length` floats out of memory for `reserved`; none where it is refused.
     pub(super) fn new(length: usize, reserved: usize) -> Option<Self> {
         let contents = block(reserved.max(length).max(1).checked_mul(size_of::<f32>())?)?;
-        // SAFETY: as many floats fit. Nobody else has written to a fresh block.
-        unsafe { contents.write_bytes(0, length * size_of::<f32>()) };
+        let bytes = length * size_of::<f32>();
+        // SAFETY: as many floats fit, and the count lies before them, where `block` put it. What was written once stays
+        // written, whoever had the block since.
+        unsafe {
+            let written = contents.sub(ALIGNMENT).cast::<usize>().add(1);
+            if let Some(missing) = bytes.checked_sub(written.read()).filter(|&missing| missing > 0) {
+                contents.add(written.read()).write_bytes(0, missing);
+                written.write(bytes);
+            }
+        }
         Some(Self { contents, length })
     }
 }

@@ -36,7 +36,7 @@ pub use placement::{
     place, place_on_two, tight,
 };
 pub use policy::{
-    Attention, Clean, ConvSearch, Convolution, CoreMl, Cuda, Policy, Runs, Tiling, Units, Workspace,
+    Attention, Clean, ConvSearch, CoreMl, Cuda, Operators, Policy, Runs, Tiling, Units, Workspace,
 };
 pub use record::{Measured, Point, Reading, take_measured};
 pub use room::zeros;

@@ -127,8 +127,13 @@ impl Document {
 
     /// Says that ONNX Runtime's own operators are used.
     pub(super) fn import_contrib(&mut self) {
-        if !self.frame.opset_import.iter().any(|set| set.domain == CONTRIB) {
-            self.frame.opset_import.push(OperatorSetId { domain: CONTRIB.into(), version: 1 });
+        self.import(CONTRIB);
+    }
+
+    /// Says that operators of `domain` may stand in the graph.
+    pub(super) fn import(&mut self, domain: &str) {
+        if !self.frame.opset_import.iter().any(|set| set.domain == domain) {
+            self.frame.opset_import.push(OperatorSetId { domain: domain.into(), version: 1 });
         }
     }
 

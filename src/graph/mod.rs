@@ -4,7 +4,9 @@
 //! far it [looks](Graph::reach); a [`TensorFile`] holds weights without a graph. It knows operators, and no model by name.
 
 mod attend_beside;
+mod attend_in_panels;
 mod bind;
+mod convolve_in_tiles;
 mod cut;
 mod document;
 mod element;
@@ -12,11 +14,14 @@ mod error;
 mod fold;
 mod footing;
 mod fuse_attention;
+mod fuse_geglu;
 mod index;
 mod layers;
 mod liveness;
 mod mapping;
+mod multiply_in_place;
 mod neck;
+mod norm_exactly;
 mod onnx;
 mod reach;
 mod read;
@@ -28,7 +33,6 @@ mod store_weights;
 mod tensor;
 mod tensor_file;
 mod widen;
-mod winograd;
 mod workspace;
 
 pub use attend_beside::{BESIDE_KEYS, BESIDE_VALUES};

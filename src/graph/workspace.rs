@@ -1,6 +1,9 @@
 //! What operators take beside their answers.
 
-use super::{Known, Node, Shapes, winograd};
+use super::{Known, Node, Shapes, attend_in_panels, convolve_in_tiles, multiply_in_place};
+
+/// Threads that operators of ours are planned for: each more has room of its own, of about a MiB.
+pub(super) const THREADS: usize = 2;
 
 /// Bytes that ONNX Runtime's operator for the processor allocates while it runs, its answer aside.
 ///
@@ -13,7 +16,10 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
     let of = |place: usize| shapes.get(node.inputs.get(place)?);
     let all = |places: std::ops::Range<usize>| places.filter_map(of).map(Known::bytes).sum::<u64>();
     match node.kind.as_str() {
-        "Conv" if node.is_ours => winograd::workspace(node, shapes),
+        "Conv" if node.is_ours => {
+            convolve_in_tiles::workspace(node, shapes).max(multiply_in_place::workspace(node, shapes))
+        }
+        "MatMul" if node.is_ours => multiply_in_place::workspace(node, shapes),
         "Conv" | "FusedConv" => {
             let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o)))
             else {
@@ -29,6 +35,7 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
                 _ => PIECE,
             }
         }
+        "MultiHeadAttention" if node.is_ours => attend_in_panels::workspace(node, shapes),
         "MultiHeadAttention" => all(0..3) + PIECE,
         "Softmax" => 0,
         _ => 0,

@@ -2,6 +2,7 @@
 //! family. The networks are those of `tests/fixtures/reference`, tiny and of random weights.
 
 mod layers;
+mod ours;
 mod stored;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 
 use ndarray::{ArrayD, IxDyn};
 use shortform::{
-    engine::{Chain, Element, Link, Loaded, OPERATORS, Options, Port, Session, Tensor},
+    engine::{Chain, Element, Link, Loaded, Options, Port, Session, Tensor},
     graph::{Bindings, Document, ElementType},
 };
 
@@ -247,35 +248,6 @@ fn sliced_attention_answers_the_same_and_holds_less() {
     };
     let ((none, whole), (sliced, slices)) = (held(u64::MAX), held(8 << 20));
     assert!(none == 0 && sliced > 0 && slices < whole / 4, "{whole} bytes before, {slices} after");
-}
-
-#[test]
-fn convolutions_in_tiles_answer_the_same_at_every_size() {
-    let mut some = BTreeSet::new();
-    for part in parts() {
-        let (mut document, tolerance) = read(&part);
-        let mut plain = whole(&document, &part);
-        let ports = plain.inputs().to_vec();
-        let given = |size| as_f32(inputs(&part, &ports, size));
-        let Ok(shapes) = document.shapes(&bound(&given((16, 24)))) else { continue };
-        let tiled = document.convolve_in_tiles(&shapes, OPERATORS, |_| true);
-        if tiled == 0 {
-            continue;
-        }
-        some.insert(name(&part));
-        assert_eq!(document.convolve_in_tiles(&shapes, OPERATORS, |_| true), 0, "they are ours already");
-        let mut ours = whole(&document, &part);
-        let is_fixed = ports.iter().any(|port| port.dims.len() == 4 && port.dims.iter().all(Option::is_some));
-        let sizes = if is_fixed { vec![(16, 24)] } else { vec![(16, 24), (8, 8), (24, 16)] };
-        for size in sizes {
-            let off = off(&run(&mut ours, &given(size)), &run(&mut plain, &given(size)));
-            assert!(off <= tolerance, "{} with {tiled} in tiles is off by {off} at {size:?}", name(&part));
-        }
-    }
-    for part in parts().iter().map(|part| name(part)) {
-        let convolves = part.starts_with("unet") || part.starts_with("vae_decoder");
-        assert!(!convolves || some.contains(&part), "{part} has none in tiles, only {some:?}");
-    }
 }
 
 #[test]

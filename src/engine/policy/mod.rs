@@ -27,8 +27,8 @@ pub use cuda::{ConvSearch, Cuda, Workspace};
 pub struct Policy {
     /// How attention is computed.
     pub attention: Attention,
-    /// How filters of 3x3 are computed.
-    pub convolution: Convolution,
+    /// Whose operators compute on the processor.
+    pub operators: Operators,
     /// On which tiles a VAE decodes.
     pub tiling: Tiling,
     /// When memory is given back.
@@ -54,15 +54,16 @@ pub enum Attention {
     Plain,
 }
 
-/// How filters of 3x3 are computed on the processor. The answers are the same but for the last bits.
+/// Whose operators compute on the processor. The answers are the same but for the last bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Convolution {
-    /// By Winograd's way, with a quarter of the products, where that is faster.
+pub enum Operators {
+    /// Ours where they are faster or hold less: convolutions, attention, gates, and products with weights that are not
+    /// arranged.
     #[default]
     Auto,
-    /// By ONNX Runtime's own operator.
-    Direct,
+    /// Only those of ONNX Runtime.
+    Runtime,
 }
 
 /// On which tiles a VAE decodes. Tiles change a picture a little, as norms see a tile, not the whole; bands do not.

@@ -90,6 +90,11 @@ pub(super) fn infer(node: &Node, of: Of<'_, '_>) -> Option<Vec<Known>> {
             let dims = broadcast(&broadcast(&of(0)?.dims, &of(1)?.dims)?, &of(2)?.dims)?;
             Some(vec![Known::new(of(1)?.element, dims)])
         }
+        "Geglu" => {
+            let mut dims = of(0)?.dims.clone();
+            *dims.last_mut()? /= 2;
+            one(dims)
+        }
         "BiasSplitGelu" => {
             let mut dims = of(0)?.dims.clone();
             *dims.last_mut()? /= 2;

@@ -68,7 +68,7 @@ impl Memory {
         let batch = fields.get("batch", &batch());
         let tiling = fields.get("vae_tiling", &tiling());
         let attention = fields.get("attention", &variant());
-        let convolution = fields.get("convolution", &variant());
+        let operators = fields.get("operators", &variant());
         let clean = fields.get("clean", &variant());
         let cuda = fields.group("cuda", cuda);
         let core_ml = fields.group("coreml", core_ml);
@@ -77,7 +77,7 @@ impl Memory {
         decided.into_iter().collect::<Option<()>>()?;
         let policy = Policy {
             attention: attention?,
-            convolution: convolution?,
+            operators: operators?,
             tiling: tiling?,
             clean: clean?,
             cuda: cuda?,

@@ -13,7 +13,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{SIDE, Shape, product::ROWS};
+use super::{ROWS, SIDE, Shape};
 
 const A2: f32 = 0.5;
 const B2: f32 = 2.0;

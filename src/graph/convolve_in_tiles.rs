@@ -1,8 +1,8 @@
 //! Convolutions of 3x3 by an operator that needs fewer products.
 
-use crate::convolution::Shape;
+use crate::kernels::convolution::Shape;
 
-use super::{Document, ElementType, Node, Shapes, onnx::OperatorSetId};
+use super::{Document, ElementType, Node, Shapes, workspace::THREADS};
 
 impl Document {
     /// Hands convolutions of 3x3 that move one step at a time to the operator `Conv` of `domain`, those that `pays`
@@ -27,8 +27,8 @@ impl Document {
             *node = std::mem::take(node).with_integers("pads", &shape.pads.map(|pad| pad as i64));
             count += 1;
         }
-        if count > 0 && !self.frame.opset_import.iter().any(|set| set.domain == domain) {
-            self.frame.opset_import.push(OperatorSetId { domain: domain.into(), version: 1 });
+        if count > 0 {
+            self.import(domain);
         }
         count
     }
@@ -36,7 +36,7 @@ impl Document {
 
 /// The rows and columns of zeros around the picture of a convolution that moves one step at a time, above, left,
 /// below and right; none if it is another.
-fn pads_of_ours(node: &Node) -> Option<[usize; 4]> {
+pub(super) fn pads_of_ours(node: &Node) -> Option<[usize; 4]> {
     let ones = |name: &str| node.integers(name).is_none_or(|all| all.iter().all(|&one| one == 1));
     let plain =
         matches!(node.text("auto_pad"), None | Some("NOTSET")) && node.integer("group").unwrap_or(1) == 1;
@@ -62,8 +62,6 @@ fn shape_of(node: &Node, shapes: &Shapes, pads: [usize; 4]) -> Option<Shape> {
 
 /// Bytes that ours takes beside input and answer.
 pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
-    /// Each more has weights and sums of its own, of less than a MiB.
-    const THREADS: usize = 2;
     let shape = pads_of_ours(node).and_then(|pads| shape_of(node, shapes, pads));
     shape.map_or(0, |shape| (shape.scratch(THREADS) * size_of::<f32>()) as u64)
 }

@@ -8,21 +8,16 @@
 //! Weights are read as they lie and transformed in passing, a dozen filters at a time: nothing is prepared, nothing
 //! kept, and the only memory beside input and output is [`Shape::scratch`].
 
-#![expect(
-    clippy::needless_range_loop,
-    clippy::manual_memcpy,
-    reason = "what runs for every few products must end up in functions compiled for the vectors at hand; adaptors and \
-              functions of the standard library that are not marked for it stay calls, at half the speed"
-)]
-
-mod product;
 mod transform;
 
 use std::sync::{Mutex, PoisonError};
 
 use pulp::{Arch, Simd, WithSimd};
 
-use product::ROWS;
+use super::{
+    Parallel, next,
+    product::{self, ROWS},
+};
 use transform::{LANES, PLACES, TAPS};
 
 /// Channels of the input that are summed at once: weights of so many, transformed, stay in the nearest caches.
@@ -151,10 +146,6 @@ impl Blocks {
     }
 }
 
-/// Runs what it is given on several threads at once, each with a number of its own below the given one; some may be
-/// run after others.
-pub type Parallel<'a> = dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 'a;
-
 /// Convolves `input` with `weights` into `output`, all in the order of [`Shape`], on up to `threads` threads that
 /// `parallel` provides. `scratch` holds [`Shape::scratch`] floats of any value.
 ///
@@ -224,10 +215,6 @@ pub fn convolve(
             }
         });
     }
-}
-
-fn next<T>(jobs: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 /// Transforms a panel of tiles of some channels.
@@ -302,7 +289,8 @@ impl WithSimd for Multiply<'_, '_> {
                 transform::weights(&rows, from + channel, into, blocks.place_of_weights());
             }
             for place in 0..PLACES {
-                let packed = packed[place * blocks.place_of_weights()..][..depth * ROWS].as_chunks().0;
+                let packed = &packed[place * blocks.place_of_weights()..][..depth * ROWS];
+                let packed = packed.as_chunks::<ROWS>().0;
                 let sums = &mut sums[place * blocks.place_of_sums()..][..ROWS * blocks.tiles];
                 for (panel, column) in (0..lanes).step_by(PANEL).enumerate() {
                     let columns = (lanes - column).min(PANEL);
@@ -326,29 +314,12 @@ impl WithSimd for Multiply<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use proptest::prelude::*;
 
-    use super::*;
-
-    fn spread(threads: usize, work: &(dyn Fn(usize) + Sync)) {
-        thread::scope(|scope| {
-            for part in 0..threads {
-                scope.spawn(move || work(part));
-            }
-        });
-    }
-
-    /// Numbers around zero that follow from `seed`.
-    fn numbers(seed: u32, length: usize) -> Vec<f32> {
-        let mut state = seed;
-        let next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
-        std::iter::repeat_with(next).take(length).collect()
-    }
+    use super::{
+        super::testing::{numbers, spread},
+        *,
+    };
 
     struct Case {
         shape: Shape,

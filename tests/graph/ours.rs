@@ -1,0 +1,62 @@
+//! Operators of our own answer what those of ONNX Runtime do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shortform::{engine::OPERATORS, graph::Document};
+
+use super::{as_f32, bound, inputs, name, off, parts, read, run, whole};
+
+#[test]
+fn operators_of_ours_answer_the_same_at_every_size() {
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for part in parts() {
+        let (mut document, tolerance) = read(&part);
+        let mut plain = whole(&document, &part);
+        let ports = plain.inputs().to_vec();
+        let given = |size| as_f32(inputs(&part, &ports, size));
+        let at = bound(&given((16, 24)));
+        if document.shapes(&at).is_err() {
+            continue;
+        }
+        let shapes = |document: &Document| document.shapes(&at).unwrap();
+        document.fuse_attention(&shapes(&document));
+        let mut counts = Vec::new();
+        for kind in ["gates", "norms", "attention", "convolutions", "products"] {
+            let mut hand_over = || {
+                let shapes = shapes(&document);
+                match kind {
+                    "gates" => document.fuse_geglu(&shapes, OPERATORS),
+                    "norms" => document.norm_exactly(&shapes, OPERATORS),
+                    "attention" => document.attend_in_panels(&shapes, OPERATORS),
+                    "convolutions" => document.convolve_in_tiles(&shapes, OPERATORS, |_| true),
+                    _ => document.multiply_in_place(&shapes, OPERATORS, |_| true),
+                }
+            };
+            let count = hand_over();
+            assert_eq!(hand_over(), 0, "{kind} of {} are ours already", name(&part));
+            if count > 0 {
+                found.entry(kind).or_default().insert(name(&part));
+            }
+            counts.push((kind, count));
+        }
+        let mut ours = whole(&document, &part);
+        let is_fixed = ports.iter().any(|port| port.dims.len() == 4 && port.dims.iter().all(Option::is_some));
+        let sizes = if is_fixed { vec![(16, 24)] } else { vec![(16, 24), (8, 8), (24, 16)] };
+        for size in sizes {
+            let off = off(&run(&mut ours, &given(size)), &run(&mut plain, &given(size)));
+            assert!(off <= tolerance, "{} with {counts:?} is off by {off} at {size:?}", name(&part));
+        }
+    }
+    for (kind, families) in [
+        ("gates", &["unet"][..]),
+        ("norms", &["unet", "vae_decoder"]),
+        ("attention", &["unet", "transformer"]),
+        ("convolutions", &["unet", "vae_decoder"]),
+        ("products", &["unet", "transformer", "text_encoder"]),
+    ] {
+        for part in parts().iter().map(|part| name(part)) {
+            let has = families.iter().any(|family| part.starts_with(family));
+            assert!(!has || found[kind].contains(&part), "{part} has no {kind}, only {:?}", found[kind]);
+        }
+    }
+}
