@@ -173,12 +173,12 @@ impl<'a> Replaced<'a> {
         let answer = &self.document.graph.node[attention.at];
         let name = format!("fused_attention.{count}");
         let mut made = Vec::new();
-        let queries = self.by_token(&attention.queries, attention, &name, "q", &mut made);
+        let queries = self.by_token(&attention.queries, attention, (&name, "q"), shapes, &mut made);
         let keys = match &attention.keys {
-            Keys::Plain(keys) => self.by_token(keys, attention, &name, "k", &mut made),
-            Keys::ByToken(keys) => self.joined(keys, &name, "k", &mut made),
+            Keys::Plain(keys) => self.by_token(keys, attention, (&name, "k"), shapes, &mut made),
+            Keys::ByToken(keys) => self.joined(keys, (&name, "k"), shapes, &mut made),
         };
-        let values = self.by_token(&attention.values, attention, &name, "v", &mut made);
+        let values = self.by_token(&attention.values, attention, (&name, "v"), shapes, &mut made);
         // What follows mostly puts the heads beside each other, as the fused operator answers them.
         let (place, output, apart) = self.document.joined_answer(&self.index, attention, shapes);
         let fused_output = if apart { format!("{name}.joined") } else { output.clone() };
@@ -216,8 +216,8 @@ impl<'a> Replaced<'a> {
         &mut self,
         tensor: &str,
         attention: &Attention,
-        name: &str,
-        letter: &str,
+        (name, letter): (&str, &str),
+        shapes: &Shapes,
         made: &mut Vec<NodeProto>,
     ) -> String {
         if attention.rank == 3 {
@@ -235,11 +235,25 @@ impl<'a> Replaced<'a> {
                 turned
             }
         };
-        self.joined(&by_token, name, letter, made)
+        self.joined(&by_token, (name, letter), shapes, made)
     }
 
-    /// A tensor of (batch, tokens, heads, width) with its heads beside each other.
-    fn joined(&mut self, by_token: &str, name: &str, letter: &str, made: &mut Vec<NodeProto>) -> String {
+    /// A tensor of (batch, tokens, heads, width) with its heads beside each other: what it was before its heads were
+    /// parted, if that is all that happened to it. Between two pieces, the same under another shape would be a copy.
+    fn joined(
+        &mut self,
+        by_token: &str,
+        (name, letter): (&str, &str),
+        shapes: &Shapes,
+        made: &mut Vec<NodeProto>,
+    ) -> String {
+        if let Some(parted) = self.index.source(self.document, by_token, "Reshape")
+            && let (Some(before), Some([batch, tokens, heads, width])) =
+                (shapes.dims(&parted.input[0]), shapes.dims(by_token))
+            && before == [*batch, *tokens, heads * width]
+        {
+            return parted.input[0].clone();
+        }
         let joined = format!("{name}.{letter}");
         let shape = format!("{joined}.shape");
         self.tensors.push(TensorProto::integers(&shape, &[3], &[0, 0, -1]));
