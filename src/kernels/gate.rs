@@ -9,7 +9,7 @@ use super::{Parallel, exponential, next};
 /// Beyond it, what is left of a normal distribution is nothing in 32 bits.
 const FAR: f32 = 6.0;
 /// -log2 of what is left of the standard normal distribution beyond t is 1 + t times this, the lowest power first: that
-/// is off by 8e-9 at most for t up to [`FAR`] (fitted to that end, by least squares with weights).
+/// is off by 8e-9 at most for t up to 6 (fitted to that end, by least squares with weights).
 const LEFT: [f32; 8] = [
     1.151_105_2,
     0.459_208_2,

@@ -1,7 +1,7 @@
 //! The product of two matrices on the processor, as they lie.
 //!
 //! Nothing is arranged ahead: a block of the right one is copied just before it is read, for as many rows of the left as
-//! a thread has, which costs a hundredth of the time. Sums stay in registers for [`DEPTH`] products (K. Goto and
+//! a thread has, which costs a hundredth of the time. Sums stay in registers for 640 products (K. Goto and
 //! R. van de Geijn, "Anatomy of high-performance matrix multiplication", 2008).
 
 use std::sync::{Mutex, PoisonError};
