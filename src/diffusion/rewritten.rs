@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     engine::{self, Attention, Device, InPieces, Operators, Tiling},
     graph::{Bindings, Document, Halves, Inseparable, Layers, Storage, Whole},
-    kernels::{convolution::Shape, matrix},
+    kernels::{attention, convolution::Shape, gate, matrix, norm},
 };
 
 use super::{Error, bands};
@@ -267,9 +267,9 @@ pub(super) fn rewrite(document: &mut Document, bound: &Bindings, options: &engin
 /// Hands to our own operators what they do faster, or in less memory.
 fn take_ours(document: &mut Document, bound: &Bindings, in_pieces: bool) {
     let Ok(shapes) = document.shapes(bound) else { return };
-    document.fuse_geglu(&shapes, engine::OPERATORS);
-    document.norm_exactly(&shapes, engine::OPERATORS);
-    document.attend_in_panels(&shapes, engine::OPERATORS);
+    document.fuse_geglu(&shapes, engine::OPERATORS, gate::pays);
+    document.norm_exactly(&shapes, engine::OPERATORS, norm::pays);
+    document.attend_in_panels(&shapes, engine::OPERATORS, attention::Shape::pays);
     document.convolve_in_tiles(&shapes, engine::OPERATORS, Shape::pays);
     // Whole, weights are arranged: then ONNX Runtime's are as fast.
     if in_pieces {

@@ -9,16 +9,22 @@ const TOLD: [&str; 2] = ["num_heads", "scale"];
 
 impl Document {
     /// Hands attention without a mask that is one operator already to the operator `MultiHeadAttention` of `domain`;
-    /// answers how often. `shapes` are of this graph at any lengths.
+    /// where `pays` answers yes; answers how often. `shapes` are of this graph at the lengths it will be run with, or
+    /// near them.
     ///
     /// ONNX Runtime's own first turns queries, keys and values, each into memory of its own, and then the answer.
-    pub fn attend_in_panels(&mut self, shapes: &Shapes, domain: &str) -> usize {
+    pub fn attend_in_panels(
+        &mut self,
+        shapes: &Shapes,
+        domain: &str,
+        pays: impl Fn(&Shape) -> bool,
+    ) -> usize {
         let mut count = 0;
         for node in &mut self.graph.node {
             let seen = Node::from(&*node);
             if node.domain != CONTRIB
                 || seen.kind != "MultiHeadAttention"
-                || shape_of(&seen, shapes).is_none()
+                || !shape_of(&seen, shapes).is_some_and(|shape| pays(&shape))
             {
                 continue;
             }

@@ -8,12 +8,18 @@ use std::f64::consts::SQRT_2;
 use super::{Document, ElementType, Node, Shapes, document::node, index::Index};
 
 impl Document {
-    /// Hands products of the first half of each row with GELU of the second to the operator `Geglu` of `domain`; answers
-    /// how many. `shapes` are of this graph at any lengths.
-    pub fn fuse_geglu(&mut self, shapes: &Shapes, domain: &str) -> usize {
+    /// Hands products of the first half of each row with GELU of the second to the operator `Geglu` of `domain`, those
+    /// of as many numbers as `pays` answers yes to; answers how many. `shapes` are of this graph at the lengths it will be
+    /// run with, or near them.
+    pub fn fuse_geglu(&mut self, shapes: &Shapes, domain: &str, pays: impl Fn(usize) -> bool) -> usize {
         let index = Index::new(self);
-        let halves =
-            (0..self.graph.node.len()).filter_map(|at| Some((at, self.halves_of(&index, shapes, at)?)));
+        let halves = (0..self.graph.node.len())
+            .filter_map(|at| Some((at, self.halves_of(&index, shapes, at)?)))
+            .filter(|(at, _)| {
+                shapes
+                    .get(&self.graph.node[*at].output[0])
+                    .is_some_and(|known| pays(known.elements() as usize))
+            });
         let found: Vec<(usize, String)> = halves.collect();
         for (count, (at, halves)) in found.iter().enumerate() {
             let name = format!("fused_geglu.{count}");

@@ -44,6 +44,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Whether there is enough of it to be faster, and to hold less, than by ONNX Runtime's operator.
+    pub fn pays(&self) -> bool {
+        self.heads * self.queries * self.keys >= 1 << 18
+    }
+
     /// Floats that it needs beside its inputs and output, on so many threads.
     pub fn scratch(&self, threads: usize) -> usize {
         threads * Slot::length(self)
@@ -327,16 +332,18 @@ fn soften<S: Simd>(
             most = simd.max_f32s(most, scores[at]);
             at += vectors;
         }
-        let mut sum = simd.splat_f32s(0.0);
+        let mut before = simd.splat_f32s(0.0);
         if !is_first {
             let fade = exponential::of_two(simd, simd.sub_f32s(largest[vector], most));
-            sum = simd.mul_f32s(powers[vector], fade);
+            before = simd.mul_f32s(powers[vector], fade);
             let mut at = vector;
             while at < sums.len() {
                 sums[at] = simd.mul_f32s(sums[at], fade);
                 at += vectors;
             }
         }
+        // Summed by itself, a block loses fewer places.
+        let mut sum = simd.splat_f32s(0.0);
         let mut at = vector;
         while at < scores.len() {
             let power = exponential::of_two(simd, simd.sub_f32s(scores[at], most));
@@ -345,7 +352,7 @@ fn soften<S: Simd>(
             at += vectors;
         }
         largest[vector] = most;
-        powers[vector] = sum;
+        powers[vector] = simd.add_f32s(before, sum);
     }
 }
 

@@ -23,6 +23,11 @@ const LEFT: [f32; 8] = [
 /// Numbers of a job.
 const JOB: usize = 1 << 15;
 
+/// Whether an answer of so many numbers is large enough to be worth an operator of its own.
+pub fn pays(numbers: usize) -> bool {
+    numbers >= 1 << 16
+}
+
 /// Writes to `output`, (rows, width), the first half of each row of `input`, (rows, 2 * width), times what GELU makes of
 /// the second, on up to `threads` threads that `parallel` provides.
 ///
@@ -85,8 +90,10 @@ fn gelu<S: Simd>(simd: S, numbers: S::f32s) -> S::f32s {
     for power in 1..LEFT.len() {
         left = simd.mul_add_e_f32s(left, far, simd.splat_f32s(LEFT[LEFT.len() - 1 - power]));
     }
-    let power = simd.sub_f32s(simd.splat_f32s(-1.0), simd.mul_f32s(left, far));
-    let beyond = simd.mul_f32s(far, exponential::of_two(simd, power));
+    // The half aside: the nearer a power is to zero, the more of its places it keeps.
+    let power = simd.neg_f32s(simd.mul_f32s(left, far));
+    let half = simd.mul_f32s(simd.splat_f32s(0.5), far);
+    let beyond = simd.mul_f32s(half, exponential::of_two(simd, power));
     simd.sub_f32s(simd.max_f32s(zero, numbers), beyond)
 }
 

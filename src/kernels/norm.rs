@@ -27,6 +27,11 @@ pub struct Norm<'a> {
     pub bias: &'a [f32],
 }
 
+/// Whether rows of so many numbers are long enough for their means to be off, summed in 32 bits.
+pub fn pays(length: usize) -> bool {
+    length >= 1 << 14
+}
+
 /// Brings each row of `input` to a mean of zero and a variance of one, and to its scale and bias, into `output`, on up to
 /// `threads` threads that `parallel` provides.
 ///
