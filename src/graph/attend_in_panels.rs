@@ -8,7 +8,7 @@ use super::{Document, ElementType, Node, Shapes, document::CONTRIB, workspace::T
 const TOLD: [&str; 2] = ["num_heads", "scale"];
 
 impl Document {
-    /// Hands attention without a mask that is one operator already to the operator `MultiHeadAttention` of `domain`;
+    /// Hands attention without a mask that is one operator already to the operator `MultiHeadAttention` of `domain`
     /// where `pays` answers yes; answers how often. `shapes` are of this graph at the lengths it will be run with, or
     /// near them.
     ///

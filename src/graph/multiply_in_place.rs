@@ -36,7 +36,7 @@ impl Document {
         let count = found.len();
         let mut gone = HashSet::new();
         for (at, bias) in found {
-            let pads = self.graph.node[at].op_type == "Conv";
+            let is_convolution = self.graph.node[at].op_type == "Conv";
             let added = bias.map(|(add, bias)| {
                 gone.insert(add);
                 (bias, std::mem::take(&mut self.graph.node[add].output))
@@ -48,7 +48,7 @@ impl Document {
                 node.input.push(bias);
                 node.output = output;
             }
-            if pads {
+            if is_convolution {
                 *node = std::mem::take(node).with_integers("pads", &[0; 4]);
             }
         }

@@ -14,12 +14,14 @@ use std::{
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{Parallel, exponential, next, product};
+use super::{
+    Parallel, exponential, next,
+    product::{self, ROWS},
+};
 
 /// Queries across vectors.
 const PANEL: usize = 32;
-/// Keys that are compared at once, and those of a block.
-const ROWS: usize = 12;
+/// Keys of a block.
 const BLOCK: usize = 8 * ROWS;
 /// Floats of the queries and sums that a block of keys is compared with: what the second cache holds beside the block.
 const MOST: usize = 128 << 10;
