@@ -6,10 +6,8 @@
 #![expect(unsafe_code, reason = "ONNX Runtime takes an allocator only as a table of C functions")]
 
 use std::{
-    alloc::{Layout, alloc, dealloc},
     env,
     ffi::{CStr, c_void},
-    ops::{Deref, DerefMut},
     ptr,
     sync::{
         OnceLock,
@@ -19,7 +17,7 @@ use std::{
 
 use ort::{AsPointer, environment::Environment, sys};
 
-use super::{heap, pool};
+use super::blocks;
 
 /// Bytes of blocks that are not given back yet, and the most there ever were.
 static HELD: AtomicU64 = AtomicU64::new(0);
@@ -59,7 +57,7 @@ static LIMITS: AtomicU64 = AtomicU64::new(0);
 impl Limit {
     /// At most so many bytes more than it holds now.
     pub fn of(bytes: u64) -> Self {
-        give_kept_back();
+        blocks::give_kept_back();
         let bytes = bytes.saturating_add(HELD.load(Relaxed));
         let this = Self(LIMITS.fetch_add(1, Relaxed) + 1);
         LIMIT.store(bytes, Relaxed);
@@ -130,10 +128,6 @@ fn charge(bytes: u64) -> bool {
     }
 }
 
-/// Blocks begin at multiples of this, as ONNX Runtime's own do; as many bytes before each hold its length, and how many
-/// of its bytes were written for sure.
-const ALIGNMENT: usize = 64;
-
 /// The table ONNX Runtime calls, and what its functions need.
 #[repr(C)]
 struct Counting {
@@ -180,97 +174,12 @@ unsafe extern "system-unwind" fn give(this: *mut sys::OrtAllocator, bytes: usize
 }
 
 /// The contents of a block of `bytes`, kept or fresh; none where it is refused.
-fn block(bytes: usize) -> Option<*mut u8> {
-    let layout = layout(bytes)?;
-    if !charge(bytes as u64) {
-        return None;
-    }
-    let fresh = || {
-        // SAFETY: the layout has at least one byte.
-        let block = unsafe { alloc(layout) };
-        if !block.is_null() {
-            return block;
-        }
-        give_kept_back();
-        // SAFETY: as above.
-        unsafe { alloc(layout) }
-    };
-    let kept = pool::take(bytes, free);
-    let block = match kept {
-        Some(address) => ptr::with_exposed_provenance_mut(address),
-        None => {
-            let block = fresh();
-            heap::ask_for_huge_pages(block, layout.size());
-            block
-        }
-    };
-    if block.is_null() {
+pub(super) fn block(bytes: usize) -> Option<*mut u8> {
+    let block = charge(bytes as u64).then(|| blocks::take(bytes))?;
+    if block.is_none() {
         HELD.fetch_sub(bytes as u64, Relaxed);
-        pool::undo(bytes);
-        return None;
     }
-    // SAFETY: the block is longer than what is before its contents, and aligned for a `usize`.
-    unsafe {
-        if kept.is_none() {
-            block.cast::<usize>().write(bytes);
-            block.cast::<usize>().add(1).write(0);
-        }
-        Some(block.add(ALIGNMENT))
-    }
-}
-
-/// How a block with contents of `bytes` lies in memory.
-fn layout(bytes: usize) -> Option<Layout> {
-    let alignment = if bytes >= heap::HUGE { heap::HUGE } else { ALIGNMENT };
-    Layout::from_size_align(bytes.checked_add(ALIGNMENT)?, alignment).ok()
-}
-
-/// Floats of any value for an operator of our own, counted and refused as ONNX Runtime's memory is.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    contents: *mut u8,
-    length: usize,
-}
-
-impl Scratch {
-    /// `length` floats out of memory for `reserved`; none where it is refused.
-    pub(super) fn new(length: usize, reserved: usize) -> Option<Self> {
-        let contents = block(reserved.max(length).max(1).checked_mul(size_of::<f32>())?)?;
-        let bytes = length * size_of::<f32>();
-        // SAFETY: as many floats fit, and the count lies before them, where `block` put it. What was written once stays
-        // written, whoever had the block since.
-        unsafe {
-            let written = contents.sub(ALIGNMENT).cast::<usize>().add(1);
-            if let Some(missing) = bytes.checked_sub(written.read()).filter(|&missing| missing > 0) {
-                contents.add(written.read()).write_bytes(0, missing);
-                written.write(bytes);
-            }
-        }
-        Some(Self { contents, length })
-    }
-}
-
-impl Deref for Scratch {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        // SAFETY: as long, aligned, written when it was made, and this one's alone.
-        unsafe { std::slice::from_raw_parts(self.contents.cast(), self.length) }
-    }
-}
-
-impl DerefMut for Scratch {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.contents.cast(), self.length) }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: `block` made it, and nobody uses it any more.
-        unsafe { release(self.contents) };
-    }
+    block
 }
 
 unsafe extern "system-unwind" fn reserve(this: *const sys::OrtAllocator, bytes: usize) -> *mut c_void {
@@ -289,34 +198,10 @@ unsafe extern "system" fn take_back(_: *mut sys::OrtAllocator, contents: *mut c_
 ///
 /// # Safety
 /// [`block`] made it, and nobody uses it any more.
-unsafe fn release(contents: *mut u8) {
-    // SAFETY: its length lies before it.
-    let (block, bytes) = unsafe {
-        let block = contents.sub(ALIGNMENT);
-        (block, block.cast::<usize>().read())
-    };
+pub(super) unsafe fn release(contents: *mut u8) {
+    // SAFETY: by the caller's word.
+    let bytes = unsafe { blocks::give_back(contents) };
     HELD.fetch_sub(bytes as u64, Relaxed);
-    let address = block.expose_provenance();
-    if !pool::keep(bytes, address, free) {
-        free(bytes, address);
-    }
-}
-
-/// Gives a block back to the system, which `give` made and nobody uses any more.
-fn free(bytes: usize, address: usize) {
-    let Some(layout) = layout(bytes) else { return };
-    // SAFETY: by the word above; it was made with this layout.
-    unsafe { dealloc(ptr::with_exposed_provenance_mut(address), layout) };
-}
-
-/// Gives back the blocks that are kept for later ones of the same length.
-pub(super) fn give_kept_back() {
-    pool::empty(free);
-}
-
-/// From now on, keeps blocks for later ones only as far as that makes no more than `bytes` with those in use.
-pub(super) fn keep_within(bytes: u64) {
-    pool::within(bytes, free);
 }
 
 unsafe extern "system" fn info(this: *const sys::OrtAllocator) -> *const sys::OrtMemoryInfo {

@@ -9,7 +9,7 @@ use std::{
 use ort::{session::RunOptions, value::DynValue};
 
 use super::{
-    Error, Options, Tensor, allocator, heap, policy,
+    Error, Options, Tensor, allocator, blocks, policy,
     record::{Point, Released, measure},
     session::{Failure, Weights, build_from_memory, failed_to_open, failed_to_run, timed},
 };
@@ -80,7 +80,6 @@ impl Chain {
         options: Options,
         loaded: Loaded,
     ) -> Self {
-        heap::give_back_at_once();
         let mut last = HashMap::new();
         for (at, link) in links.iter().enumerate() {
             last.extend(link.inputs.iter().chain(&link.outputs).map(|name| (name.clone(), at)));
@@ -138,7 +137,7 @@ impl Chain {
         for at in 0..self.links.len() {
             let stays = self.stays(at);
             // Before it is loaded: its weights come on top of what is kept for tensors.
-            allocator::keep_within(self.held + self.links[at].tensors);
+            blocks::keep_within(self.held + self.links[at].tensors);
             let mut session = match next.take().or_else(|| self.staying[at].take()) {
                 Some(session) => session,
                 None if stays => self.open_to_stay(at)?,

@@ -5,6 +5,7 @@
 
 mod allocator;
 mod arena;
+mod blocks;
 mod chain;
 mod device;
 mod error;
@@ -13,11 +14,13 @@ mod ladder;
 mod library;
 mod memory;
 mod operators;
+mod pages;
 mod placement;
 mod policy;
 mod pool;
 mod record;
 mod room;
+mod scratch;
 mod session;
 mod tensor;
 mod version;

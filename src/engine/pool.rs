@@ -9,6 +9,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use super::pages;
+
 /// Smaller blocks are the heap's own business: it keeps them by itself.
 const LARGE: usize = 1 << 18;
 
@@ -37,9 +39,16 @@ fn pool() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A block of `length` that was kept; else, what is in the way of a fresh one is given back to `free`.
+/// A block of `length` that was kept; else, what has pages for a fresh one or is in its way is given to `free`.
 pub(super) fn take(length: usize, free: impl FnMut(usize, usize)) -> Option<usize> {
     (length >= LARGE).then(|| pool().take(length, free)).flatten()
+}
+
+/// Keeps on what is left of a block that was given to a fresh one.
+pub(super) fn put_back(length: usize, address: usize) {
+    let mut pool = pool();
+    pool.bytes += length as u64;
+    pool.kept.push_front(Block { length, address });
 }
 
 /// Keeps a block that is not in use any more, and gives what is too much to `free`; answers whether it is the
@@ -78,14 +87,26 @@ impl Pool {
         Self { kept: VecDeque::new(), bytes: 0, used: 0, most: 0, room: u64::MAX }
     }
 
-    fn take(&mut self, length: usize, free: impl FnMut(usize, usize)) -> Option<usize> {
+    fn take(&mut self, length: usize, mut free: impl FnMut(usize, usize)) -> Option<usize> {
         let at = self.kept.iter().rposition(|block| block.length == length);
-        let block = at.and_then(|at| self.kept.remove(at));
-        self.bytes -= block.as_ref().map_or(0, |block| block.length as u64);
+        let block = at.and_then(|at| self.remove(at));
+        let mut missing = if block.is_none() && pages::has(length) { length } else { 0 };
+        while missing > 0 {
+            let Some(at) = self.kept.iter().position(|block| pages::has(block.length)) else { break };
+            let Some(spare) = self.remove(at) else { break };
+            missing = missing.saturating_sub(spare.length);
+            free(spare.length, spare.address);
+        }
         self.used += length as u64;
         self.most = self.most.max(self.used);
         self.trim(free);
         block.map(|block| block.address)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Block> {
+        let block = self.kept.remove(at)?;
+        self.bytes -= block.length as u64;
+        Some(block)
     }
 
     fn keep(&mut self, block: Block, free: impl FnMut(usize, usize)) {
@@ -99,8 +120,7 @@ impl Pool {
     fn trim(&mut self, mut free: impl FnMut(usize, usize)) {
         let room = self.room.min(self.most);
         while self.used + self.bytes > room {
-            let Some(block) = self.kept.pop_front() else { return };
-            self.bytes -= block.length as u64;
+            let Some(block) = self.remove(0) else { return };
             free(block.length, block.address);
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arena, Bytes, Device, allocator, device, heap, memory};
+use super::{Arena, Bytes, Device, allocator, blocks, device, heap, memory};
 
 /// A moment in the life of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ pub(super) struct Released(pub(super) std::path::PathBuf, pub(super) Device);
 
 impl Drop for Released {
     fn drop(&mut self) {
-        allocator::give_kept_back();
+        blocks::give_kept_back();
         heap::trim();
         measure(&self.0, self.1, Point::AfterRelease);
     }

@@ -11,7 +11,7 @@ use std::{
 use ort::{session::builder::SessionBuilder, value::ValueType};
 
 use super::{
-    Device, Element, Error, Policy, Runs, Tensor, allocator, arena, load, operators, policy,
+    Device, Element, Error, Policy, Runs, Tensor, allocator, arena, heap, load, operators, policy,
     record::{Point, Released, measure, note_arena},
     tensor,
 };
@@ -124,14 +124,12 @@ impl Session {
     /// The same for a graph that unpacks its weights just before it reads them: they are read where they lie, and
     /// what is unpacked is given back at once.
     pub fn from_packed(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
-        super::heap::give_back_at_once();
         Self::from_graph(onnx, path, folder, options, Weights::Packed)
     }
 
     /// The same for a part of a model that is held as pieces are: weights are read where they lie, and what a run
     /// needed is given back after it.
     pub fn from_piece(onnx: &[u8], path: &Path, folder: &Path, options: &Options) -> Result<Self, Error> {
-        super::heap::give_back_at_once();
         Self::from_graph(onnx, path, folder, options, Weights::WhereTheyLie)
     }
 
@@ -289,6 +287,7 @@ fn builder(
     cached: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<SessionBuilder, Failure> {
     let library = load()?;
+    heap::give_back_at_once();
     allocator::step();
     let unusable = |reason| Error::DeviceUnusable { device: options.device, reason };
     let cached = if options.device == Device::CoreMl { cached() } else { None };

@@ -22,7 +22,7 @@ use ort::{
 
 use crate::kernels::Parallel;
 
-use super::allocator::Scratch;
+use super::scratch::Scratch;
 
 /// The domain of our operators. It has five, for 32-bit floats:
 ///
