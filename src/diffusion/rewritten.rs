@@ -12,7 +12,7 @@ use super::{Error, bands};
 
 /// Above what tensors take in pieces, in hundredths: operators hold more at once than the order of the nodes tells.
 /// Measured, as what follows, on UNets of 256x256 to 704x1280 and on tiles of a VAE.
-const SLACK: u64 = 108;
+const SLACK: u64 = 106;
 /// What a process holds for pieces beside their tensors, in bytes: the graph in all its forms, and the parts of ONNX
 /// Runtime that are needed first.
 const RUNTIME: u64 = 30 << 20;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    pages::{self, Filling},
-    pool,
+    pages::{self, Filling, HUGE},
+    pool::{self, Block},
 };
 
 /// Contents begin at multiples of this, as ONNX Runtime's own do; as many bytes before each hold their length, and how
@@ -17,18 +17,18 @@ const ALIGNMENT: usize = 64;
 
 /// The contents of a block of `bytes`; none where the system has none.
 pub(super) fn take(bytes: usize) -> Option<*mut u8> {
-    let whole = bytes.checked_add(ALIGNMENT)?;
+    // What no layout can have, no system has.
+    Layout::from_size_align(bytes, HUGE).ok()?;
     let mut spare = Vec::new();
-    let kept = pool::take(bytes, |bytes, address| spare.push((bytes, address)));
-    if let Some(address) = kept {
+    if let Some(kept) = pool::take(bytes, |block| spare.push(block)) {
         spare.into_iter().for_each(free);
         // SAFETY: it was kept whole.
-        return Some(unsafe { ptr::with_exposed_provenance_mut::<u8>(address).add(ALIGNMENT) });
+        return Some(unsafe { start(&kept).add(ALIGNMENT) });
     }
-    let mut block = fresh(whole, spare);
+    let mut block = fresh(bytes, spare);
     if block.is_null() {
         give_kept_back();
-        block = fresh(whole, Vec::new());
+        block = fresh(bytes, Vec::new());
     }
     if block.is_null() {
         pool::undo(bytes);
@@ -52,10 +52,7 @@ pub(super) unsafe fn give_back(contents: *mut u8) -> usize {
         let block = contents.sub(ALIGNMENT);
         (block, block.cast::<usize>().read())
     };
-    let address = block.expose_provenance();
-    if !pool::keep(bytes, address, |bytes, address| free((bytes, address))) {
-        free((bytes, address));
-    }
+    pool::keep(Block { length: bytes, address: block.expose_provenance() }, free);
     bytes
 }
 
@@ -77,12 +74,12 @@ pub(super) unsafe fn write(contents: *mut u8, bytes: usize) {
 
 /// Gives the blocks that are kept for later ones back to the system.
 pub(super) fn give_kept_back() {
-    pool::empty(|bytes, address| free((bytes, address)));
+    pool::empty(free);
 }
 
 /// From now on, keeps blocks for later ones only as far as that makes no more than `bytes` with those in use.
 pub(super) fn keep_within(bytes: u64) {
-    pool::within(bytes, |bytes, address| free((bytes, address)));
+    pool::within(bytes, free);
 }
 
 /// How a block of `whole` bytes lies in the heap.
@@ -90,10 +87,16 @@ fn layout(whole: usize) -> Option<Layout> {
     Layout::from_size_align(whole, ALIGNMENT).ok()
 }
 
-/// A block of `whole` bytes, with pages of `spare` ones, which nobody uses any more; null where the system has none.
-fn fresh(whole: usize, mut spare: Vec<(usize, usize)>) -> *mut u8 {
-    if !pages::has(whole - ALIGNMENT) {
-        spare.into_iter().for_each(free);
+fn start(block: &Block) -> *mut u8 {
+    ptr::with_exposed_provenance_mut(block.address)
+}
+
+/// A block for contents of `bytes`, with pages of `spare` ones, which nobody uses any more; null where the system has
+/// none.
+fn fresh(bytes: usize, mut spare: Vec<Block>) -> *mut u8 {
+    let whole = bytes + ALIGNMENT;
+    spare.extract_if(.., |block| !pages::has(bytes) || !pages::has(block.length)).for_each(free);
+    if !pages::has(bytes) {
         // SAFETY: the layout has at least as many bytes as lie before contents.
         return layout(whole).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) });
     }
@@ -102,39 +105,43 @@ fn fresh(whole: usize, mut spare: Vec<(usize, usize)>) -> *mut u8 {
         spare.into_iter().for_each(free);
         return block;
     }
-    spare.extract_if(.., |(bytes, _)| !pages::has(*bytes)).for_each(free);
     // SAFETY: it was made for as many bytes just now.
     let mut filling = unsafe { Filling::new(block, whole) };
     let mut spare = spare.into_iter();
-    for (bytes, address) in &mut spare {
-        let donor = ptr::with_exposed_provenance_mut::<u8>(address);
+    for donor in &mut spare {
         // SAFETY: this function made it, with pages, and nobody uses it any more.
-        let Some(left) = (unsafe { filling.take(donor, bytes + ALIGNMENT) }) else {
+        let Some(left) = (unsafe { filling.take(start(&donor), donor.length + ALIGNMENT) }) else {
             spare.for_each(free);
             return ptr::null_mut();
         };
-        match left.checked_sub(ALIGNMENT) {
-            Some(bytes) if pages::has(bytes) => {
-                // SAFETY: what is left is its beginning.
-                unsafe { donor.cast::<[usize; 2]>().write([bytes, bytes]) };
-                pool::put_back(bytes, address);
-            }
-            Some(bytes) => unsafe { pages::give_back(donor, bytes + ALIGNMENT) },
-            None => {}
-        }
+        keep_beginning(&donor, left);
     }
     block
 }
 
-/// Gives a block with contents of `bytes` back to the system, which [`fresh`] made and nobody uses any more.
-fn free((bytes, address): (usize, usize)) {
-    let (block, whole) = (ptr::with_exposed_provenance_mut(address), bytes + ALIGNMENT);
-    if pages::has(bytes) {
+/// Keeps the first `whole` bytes of a block whose other pages are gone, if that is one that has pages.
+fn keep_beginning(block: &Block, whole: usize) {
+    let length = whole.saturating_sub(ALIGNMENT);
+    // SAFETY: nobody uses it, and so much of it is left.
+    unsafe {
+        if pages::has(length) {
+            start(block).cast::<[usize; 2]>().write([length, length]);
+            pool::put_back(Block { length, address: block.address });
+        } else if whole > 0 {
+            pages::give_back(start(block), whole);
+        }
+    }
+}
+
+/// Gives a block back to the system, which [`fresh`] made and nobody uses any more.
+fn free(block: Block) {
+    let whole = block.length + ALIGNMENT;
+    if pages::has(block.length) {
         // SAFETY: by the word above.
-        unsafe { pages::give_back(block, whole) };
+        unsafe { pages::give_back(start(&block), whole) };
     } else if let Some(layout) = layout(whole) {
         // SAFETY: by the word above; it was made with this layout.
-        unsafe { dealloc(block, layout) };
+        unsafe { dealloc(start(&block), layout) };
     }
 }
 

@@ -29,10 +29,11 @@ struct Pool {
     room: u64,
 }
 
-/// A block of a length, and where it lies.
-struct Block {
-    length: usize,
-    address: usize,
+/// A block for contents of a length, and where it lies.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) length: usize,
+    pub(super) address: usize,
 }
 
 fn pool() -> MutexGuard<'static, Pool> {
@@ -40,24 +41,24 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 /// A block of `length` that was kept; else, what has pages for a fresh one or is in its way is given to `free`.
-pub(super) fn take(length: usize, free: impl FnMut(usize, usize)) -> Option<usize> {
+pub(super) fn take(length: usize, free: impl FnMut(Block)) -> Option<Block> {
     (length >= LARGE).then(|| pool().take(length, free)).flatten()
 }
 
 /// Keeps on what is left of a block that was given to a fresh one.
-pub(super) fn put_back(length: usize, address: usize) {
+pub(super) fn put_back(block: Block) {
     let mut pool = pool();
-    pool.bytes += length as u64;
-    pool.kept.push_front(Block { length, address });
+    pool.bytes += block.length as u64;
+    pool.kept.push_front(block);
 }
 
-/// Keeps a block that is not in use any more, and gives what is too much to `free`; answers whether it is the
-/// pool's now.
-pub(super) fn keep(length: usize, address: usize, free: impl FnMut(usize, usize)) -> bool {
-    if length >= LARGE {
-        pool().keep(Block { length, address }, free);
+/// Keeps a block that is not in use any more, and gives what is too much to `free`.
+pub(super) fn keep(block: Block, mut free: impl FnMut(Block)) {
+    if block.length >= LARGE {
+        pool().keep(block, free);
+    } else {
+        free(block);
     }
-    length >= LARGE
 }
 
 /// A fresh block could not be had: it is not in use.
@@ -68,18 +69,18 @@ pub(super) fn undo(length: usize) {
 }
 
 /// From now on no more than `bytes` are in use and kept together, if that is up to the pool.
-pub(super) fn within(bytes: u64, free: impl FnMut(usize, usize)) {
+pub(super) fn within(bytes: u64, free: impl FnMut(Block)) {
     let mut pool = pool();
     pool.room = bytes;
     pool.trim(free);
 }
 
 /// Gives everything that is kept to `free`, and forgets how much that might be.
-pub(super) fn empty(mut free: impl FnMut(usize, usize)) {
+pub(super) fn empty(free: impl FnMut(Block)) {
     let mut pool = pool();
     (pool.most, pool.room) = (pool.used, u64::MAX);
     pool.bytes = 0;
-    pool.kept.drain(..).for_each(|block| free(block.length, block.address));
+    pool.kept.drain(..).for_each(free);
 }
 
 impl Pool {
@@ -87,7 +88,7 @@ impl Pool {
         Self { kept: VecDeque::new(), bytes: 0, used: 0, most: 0, room: u64::MAX }
     }
 
-    fn take(&mut self, length: usize, mut free: impl FnMut(usize, usize)) -> Option<usize> {
+    fn take(&mut self, length: usize, mut free: impl FnMut(Block)) -> Option<Block> {
         let at = self.kept.iter().rposition(|block| block.length == length);
         let block = at.and_then(|at| self.remove(at));
         let mut missing = if block.is_none() && pages::has(length) { length } else { 0 };
@@ -95,12 +96,12 @@ impl Pool {
             let Some(at) = self.kept.iter().position(|block| pages::has(block.length)) else { break };
             let Some(spare) = self.remove(at) else { break };
             missing = missing.saturating_sub(spare.length);
-            free(spare.length, spare.address);
+            free(spare);
         }
         self.used += length as u64;
         self.most = self.most.max(self.used);
         self.trim(free);
-        block.map(|block| block.address)
+        block
     }
 
     fn remove(&mut self, at: usize) -> Option<Block> {
@@ -109,7 +110,7 @@ impl Pool {
         Some(block)
     }
 
-    fn keep(&mut self, block: Block, free: impl FnMut(usize, usize)) {
+    fn keep(&mut self, block: Block, free: impl FnMut(Block)) {
         self.used -= block.length as u64;
         self.bytes += block.length as u64;
         self.kept.push_back(block);
@@ -117,11 +118,11 @@ impl Pool {
     }
 
     /// Gives back what has been kept longest, until there is room.
-    fn trim(&mut self, mut free: impl FnMut(usize, usize)) {
+    fn trim(&mut self, mut free: impl FnMut(Block)) {
         let room = self.room.min(self.most);
         while self.used + self.bytes > room {
             let Some(block) = self.remove(0) else { return };
-            free(block.length, block.address);
+            free(block);
         }
     }
 }
@@ -132,33 +133,53 @@ mod tests {
 
     const SMALL: usize = LARGE;
     const BIG: usize = 3 * LARGE;
+    const HUGE: usize = pages::HUGE;
+
+    fn taken(pool: &mut Pool, length: usize, freed: &mut Vec<usize>) -> Option<usize> {
+        pool.take(length, |block| freed.push(block.address)).map(|block| block.address)
+    }
+
+    fn keep(pool: &mut Pool, length: usize, address: usize, freed: &mut Vec<usize>) {
+        pool.keep(Block { length, address }, |block| freed.push(block.address));
+    }
 
     #[test]
     fn what_is_kept_and_in_use_is_never_more_than_was_in_use_at_once() {
-        let mut pool = Pool::new();
-        let mut freed = Vec::new();
-        let mut free = |length: usize, address: usize| freed.push((length, address));
-        assert_eq!(pool.take(BIG, &mut free), None);
-        assert_eq!(pool.take(SMALL, &mut free), None);
-        pool.keep(Block { length: BIG, address: 1 }, &mut free);
-        assert_eq!(pool.take(SMALL, &mut free), None, "it is of another length");
-        pool.keep(Block { length: SMALL, address: 2 }, &mut free);
-        assert_eq!(pool.take(SMALL, &mut free), Some(2));
+        let (mut pool, mut freed) = (Pool::new(), Vec::new());
+        assert_eq!(taken(&mut pool, BIG, &mut freed), None);
+        assert_eq!(taken(&mut pool, SMALL, &mut freed), None);
+        keep(&mut pool, BIG, 1, &mut freed);
+        assert_eq!(taken(&mut pool, SMALL, &mut freed), None, "it is of another length");
+        keep(&mut pool, SMALL, 2, &mut freed);
+        assert_eq!(taken(&mut pool, SMALL, &mut freed), Some(2));
         assert_eq!((pool.used, pool.bytes), (2 * SMALL as u64, 0), "there was no room for the big one");
-        assert_eq!(freed, [(BIG, 1)]);
+        assert_eq!(freed, [1]);
     }
 
     #[test]
     fn what_was_kept_longest_makes_room() {
-        let mut pool = Pool::new();
-        let mut freed = Vec::new();
-        let mut free = |_: usize, address: usize| freed.push(address);
+        let (mut pool, mut freed) = (Pool::new(), Vec::new());
         for _ in 0..3 {
-            assert_eq!(pool.take(SMALL, &mut free), None);
+            assert_eq!(taken(&mut pool, SMALL, &mut freed), None);
         }
-        (1..4).for_each(|address| pool.keep(Block { length: SMALL, address }, &mut free));
+        (1..4).for_each(|address| keep(&mut pool, SMALL, address, &mut freed));
         pool.room = 2 * SMALL as u64;
-        pool.trim(&mut free);
+        pool.trim(|block| freed.push(block.address));
         assert_eq!((pool.used, pool.bytes, freed), (0, 2 * SMALL as u64, vec![1]));
+    }
+
+    #[test]
+    fn what_has_pages_for_a_fresh_block_is_given_for_it() {
+        let (mut pool, mut freed) = (Pool::new(), Vec::new());
+        for length in [SMALL, HUGE, 2 * HUGE, 4 * HUGE] {
+            assert_eq!(taken(&mut pool, length, &mut freed), None);
+        }
+        for (address, length) in [SMALL, HUGE, 2 * HUGE, 4 * HUGE].into_iter().enumerate() {
+            keep(&mut pool, length, address, &mut freed);
+        }
+        assert_eq!(taken(&mut pool, 3 * HUGE, &mut freed), None);
+        assert_eq!(freed, [1, 2], "as many as are needed, and none without pages");
+        assert_eq!(taken(&mut pool, 4 * HUGE, &mut freed), Some(3));
+        assert_eq!((pool.used, pool.bytes), (7 * HUGE as u64, SMALL as u64));
     }
 }

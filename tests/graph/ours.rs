@@ -20,7 +20,12 @@ fn operators_of_ours_answer_the_same_at_every_size() {
         }
         let shapes = |document: &Document| document.shapes(&at).unwrap();
         document.fuse_attention(&shapes(&document));
+        let may_stay = |document: &Document| {
+            let (fixed, shapes) = document.bind(&at).unwrap();
+            fixed.liveness(&shapes).in_pieces().may_stay.into_iter().filter(|&may| may).count()
+        };
         let mut counts = Vec::new();
+        let stayed = may_stay(&document);
         for kind in ["gates", "norms", "attention", "convolutions", "products"] {
             let mut hand_over = || {
                 let shapes = shapes(&document);
@@ -39,6 +44,12 @@ fn operators_of_ours_answer_the_same_at_every_size() {
             }
             counts.push((kind, count));
         }
+        let reads_weights = counts.iter().any(|&(kind, count)| kind == "products" && count > 0);
+        assert!(
+            !reads_weights || stayed == 0 || may_stay(&document) < stayed,
+            "{}: pieces stay whose weights are read as they lie",
+            name(&part)
+        );
         let mut ours = whole(&document, &part);
         let is_fixed = ports.iter().any(|port| port.dims.len() == 4 && port.dims.iter().all(Option::is_some));
         let sizes = if is_fixed { vec![(16, 24)] } else { vec![(16, 24), (8, 8), (24, 16)] };

@@ -1,7 +1,7 @@
 //! What a user asks of a placement, and what a device then allows.
 
 use super::{
-    super::{Device, DeviceMemory, process},
+    super::{Device, DeviceMemory, heap, process},
     Level, Residency, allowance,
 };
 
@@ -21,6 +21,9 @@ pub struct Wishes {
 impl Wishes {
     /// On `device`: the memory of the processor is this process's own too.
     pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
+        // What is left of earlier stages and nobody uses is no reason to draw smaller.
+        heap::give_back_at_once();
+        heap::trim();
         let held = if device == Device::Cpu { process().resident } else { 0 };
         Self { budget, held, residency, drops: false }
     }
