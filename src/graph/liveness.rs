@@ -28,8 +28,8 @@ pub struct Liveness {
     pub(super) made: u64,
     /// Whether node `i` makes a weight of a weight, for the node after it.
     pub(super) loads: Vec<bool>,
-    /// Whether node `i` is an operator of ours that reads weights as they lie.
-    pub(super) in_place: Vec<bool>,
+    /// Whether an operator of ours reads weights as they lie.
+    pub(super) reads_in_place: bool,
     /// The large buffers that node `i` is the first to fill.
     pub(super) filled: Vec<Vec<Buffer>>,
     /// The buffer that node `i` writes over, and the node that was the first to fill it.
@@ -204,7 +204,7 @@ impl Document {
         }
         let written_over = written_over.into_iter().map(|at| at.and_then(buffer)).collect();
         let (mut during, mut before) = (Vec::with_capacity(count), Vec::with_capacity(count + 1));
-        let mut in_place = Vec::with_capacity(count);
+        let mut reads_in_place = false;
         let mut made = 0;
         let (mut held, mut seen, mut loaded) = (0i64, HashSet::new(), Vec::with_capacity(count));
         for (at, proto) in nodes.iter().enumerate() {
@@ -212,7 +212,7 @@ impl Document {
             held += held_from[at];
             before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
-            in_place.push(node.is_ours && matches!(proto.op_type.as_str(), "Conv" | "MatMul"));
+            reads_in_place |= node.is_ours && matches!(proto.op_type.as_str(), "Conv" | "MatMul");
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
             let fresh = if widens[at] { bytes(&proto.output[0]) } else { 0 };
@@ -222,7 +222,7 @@ impl Document {
         held += held_from[count];
         before.push(held.max(0) as u64);
         let loads = widens.iter().zip(&unpacked).map(|(&widens, &unpacks)| widens || unpacks).collect();
-        Liveness { during, before, lasts, weights: loaded, made, loads, in_place, filled, written_over }
+        Liveness { during, before, lasts, weights: loaded, made, loads, reads_in_place, filled, written_over }
     }
 
     fn unpacks(&self, at: usize, weights: &HashMap<&str, u64>) -> bool {

@@ -12,8 +12,8 @@ pub struct Pieces {
     /// Bytes of weights of each.
     pub weights: Vec<u64>,
     /// Whether each may stay: not if it makes weights of weights when it is loaded, which lie there several times then;
-    /// nor if operators of ours read its weights as they lie, who win nothing by having them arranged (SD 1.5's UNet at
-    /// 512x512 took 4.7 s in the least memory and 5.6 s where most pieces stayed).
+    /// nor any of a graph in which operators of ours read weights as they lie, who win nothing by having them arranged
+    /// (SD 1.5's UNet at 512x512 took 4.7 s in the least memory and 5.6 s where most pieces stayed).
     pub may_stay: Vec<bool>,
     /// The most bytes that one of them holds while it runs, weights included.
     pub most: u64,
@@ -26,9 +26,7 @@ impl Liveness {
         let ends = starts.iter().skip(1).copied().chain([self.weights.len()]);
         let pieces: Vec<_> = starts.iter().zip(ends).map(|(&from, until)| from..until).collect();
         let weights = pieces.iter().map(|nodes| self.weights[nodes.clone()].iter().sum()).collect();
-        let wins = |nodes: &Range<usize>| {
-            ![&self.loads, &self.in_place].iter().any(|are| are[nodes.clone()].contains(&true))
-        };
+        let wins = |nodes: &Range<usize>| !self.reads_in_place && !self.loads[nodes.clone()].contains(&true);
         let may_stay = pieces.iter().map(wins).collect();
         Pieces { starts, weights, may_stay, most: self.least() }
     }
