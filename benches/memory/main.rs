@@ -105,6 +105,7 @@ fn main() -> Result<()> {
     bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
     packed(&models.join("sd15"), &smallest)?;
     let within = show(&step("sd15", "unet", 512, 512, 1, How::Within(1000)))?;
+    bound("in pieces that may take 1000 MiB: time / in the least", within.seconds / smallest.seconds, 1.0);
     bound("in pieces that may take 1000 MiB: MiB", within.peak as f64 / MIB, 1000.0 + own());
     let large = show(&step("sd15", "unet", 704, 1280, 1, How::Pieces))?;
     bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);

@@ -21,10 +21,14 @@ pub struct Wishes {
 impl Wishes {
     /// On `device`: the memory of the processor is this process's own too.
     pub fn on(device: Device, budget: Option<u64>, residency: Option<Residency>) -> Self {
-        // What is left of earlier stages and nobody uses is no reason to draw smaller.
-        heap::give_back_at_once();
-        heap::trim();
-        let held = if device == Device::Cpu { process().resident } else { 0 };
+        let held = if device == Device::Cpu {
+            // What is left of earlier stages and nobody uses is no reason to draw smaller.
+            heap::give_back_at_once();
+            heap::trim();
+            process().resident
+        } else {
+            0
+        };
         Self { budget, held, residency, drops: false }
     }
 
