@@ -16,6 +16,7 @@ mod exponential;
 pub mod gate;
 pub mod matrix;
 pub mod norm;
+mod prefetch;
 mod product;
 
 use std::sync::{Mutex, PoisonError};

@@ -1,12 +1,16 @@
 //! The product of some rows and a panel of columns, in registers.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
+
+use super::prefetch::prefetch;
 
 /// The most rows that are multiplied at once: with two vectors of columns they fill the registers of AVX-512 and NEON,
 /// with one those of AVX2.
 pub(super) const ROWS: usize = 12;
 /// Columns of a panel.
 pub(super) const COLUMNS: usize = 32;
+/// Rows of a panel that lies as columns do.
+pub(super) const TALL: usize = 16;
 
 /// Adds the product of `weights`, (depth, rows), and `tiles`, (depth, columns), to `sums`, whose rows are `stride`
 /// apart; or, if it is the first, writes it there. `columns` is a multiple of 16.
@@ -141,6 +145,78 @@ fn some_rows<S: Simd, const V: usize>(
         let after = &mut S::as_mut_simd_f32s(&mut sums[row]).0[at..at + V];
         for vector in 0..V {
             after[vector] = held[row][vector];
+        }
+    }
+}
+
+/// Adds the product of two panels, `rows` of (depth, rows) and `columns` of (depth, columns), to `sums`, or, if they are
+/// the first, writes it there; of the rows, at least the first `count`.
+pub(super) struct Panels<'a> {
+    pub(super) rows: &'a [[f32; TALL]],
+    pub(super) columns: &'a [[f32; COLUMNS]],
+    pub(super) count: usize,
+    pub(super) sums: &'a mut [[f32; COLUMNS]; TALL],
+    pub(super) is_first: bool,
+}
+
+impl WithSimd for Panels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let mut at = 0;
+        while at < COLUMNS / S::F32_LANES {
+            let mut row = 0;
+            // With eight lanes there are sixteen registers.
+            if S::F32_LANES != 8 {
+                while row + 4 < self.count {
+                    self.some::<S, 8, 2>(simd, row, at);
+                    row += 8;
+                }
+            }
+            while row < self.count {
+                self.some::<S, 4, 2>(simd, row, at);
+                row += 4;
+            }
+            at += 2;
+        }
+    }
+}
+
+impl Panels<'_> {
+    /// The same for `R` rows from `row` on, and `V` vectors of the columns, from `at` on.
+    #[inline(always)]
+    fn some<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, at: usize) {
+        let Self { rows, columns, sums, is_first, .. } = self;
+        let columns = &columns[..rows.len()];
+        let mut held = [[simd.splat_f32s(0.0); V]; R];
+        if !*is_first {
+            for down in 0..R {
+                let before = &S::as_simd_f32s(&sums[row + down]).0[at..at + V];
+                for vector in 0..V {
+                    held[down][vector] = before[vector];
+                }
+            }
+        }
+        for deep in 0..rows.len() {
+            // Rows come from the third cache: those of the next product, which lie behind these, while these are multiplied.
+            if row == 0 {
+                prefetch(rows.as_ptr().wrapping_add(rows.len() + deep));
+            }
+            let factors = &rows[deep][row..row + R];
+            let columns = &S::as_simd_f32s(&columns[deep]).0[at..at + V];
+            for down in 0..R {
+                let factor = simd.splat_f32s(factors[down]);
+                for vector in 0..V {
+                    held[down][vector] = simd.mul_add_e_f32s(factor, columns[vector], held[down][vector]);
+                }
+            }
+        }
+        for down in 0..R {
+            let after = &mut S::as_mut_simd_f32s(&mut sums[row + down]).0[at..at + V];
+            for vector in 0..V {
+                after[vector] = held[down][vector];
+            }
         }
     }
 }

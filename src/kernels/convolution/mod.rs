@@ -5,10 +5,13 @@
 //! and what was summed over the channels is transformed back (A. Lavin and S. Gray, "Fast Algorithms for Convolutional
 //! Neural Networks", 2015; `transform.rs` has the matrices). The sums over the channels are 36 matrix products.
 //!
-//! Weights are read as they lie and transformed in passing, a dozen filters at a time: nothing is prepared, nothing
-//! kept, and the only memory beside input and output is [`Shape::scratch`].
+//! Weights are read as they lie and transformed in passing, 32 filters at a time: nothing is prepared, nothing kept, and
+//! the only memory beside input and output is [`Shape::scratch`]. In the products filters lie across the vectors, so that
+//! it does not matter how few tiles there are: at a depth where a picture has 8x8 places, there are four.
 
+mod blocks;
 mod transform;
+mod turn;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,21 +19,17 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     Parallel, next,
-    product::{self, ROWS},
+    product::{COLUMNS, Panels, TALL},
 };
+use blocks::Blocks;
 use transform::{LANES, PLACES, TAPS};
+use turn::{CHANNELS, Place};
 
-/// Channels of the input that are summed at once: weights of so many, transformed, stay in the nearest caches.
-const DEPTH: usize = 192;
-/// Tiles that are multiplied at once, in memory side by side.
-const PANEL: usize = 2 * LANES;
-/// Tiles that are transformed before they are multiplied, and bytes they may take then: what the third cache holds.
-const MOST_TILES: usize = 256;
-const MOST_BYTES: usize = 18 << 20;
 /// Answers of a tile, down and across.
 const SIDE: usize = 4;
-/// Floats between what lies a power of two apart: the caches would put it all in one place.
-const APART: usize = 16;
+
+/// Sums of a place of a panel, (tiles, filters).
+type Sums = [[f32; COLUMNS]; TALL];
 
 /// A convolution of (batch, channels, height, width) with filters of (filters, channels, 3, 3), one step at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +66,7 @@ impl Shape {
     /// Whether it is faster this way than by one large product, as ONNX Runtime 1.31 does it (measured on two cores
     /// with AVX-512).
     pub fn pays(&self) -> bool {
-        self.channels >= 32 && self.filters >= 32 && self.tiles() >= 8
+        self.channels >= 32 && self.filters >= 32 && self.tiles() >= 4
     }
 
     /// Floats that it needs beside its input and output, on so many threads.
@@ -87,62 +86,6 @@ impl Shape {
             _ => 24 * MIB,
         };
         needed.next_multiple_of(step)
-    }
-}
-
-/// How the work is cut.
-#[derive(Debug, Clone, Copy)]
-struct Blocks {
-    /// Tiles that are transformed before they are multiplied: a multiple of [`LANES`].
-    tiles: usize,
-    /// Channels that are summed at once, and how often that is done.
-    depth: usize,
-    depths: usize,
-}
-
-impl Blocks {
-    fn of(shape: &Shape) -> Self {
-        let depths = shape.channels.div_ceil(DEPTH).max(1);
-        let depth = shape.channels.div_ceil(depths);
-        let fit = MOST_BYTES / (PLACES * shape.channels.max(1) * size_of::<f32>());
-        let most = if fit < PANEL { LANES } else { fit.min(MOST_TILES) / PANEL * PANEL };
-        let all = shape.tiles().next_multiple_of(LANES);
-        let count = all.div_ceil(most).max(1);
-        // All about as large: what is left over would cost as much again.
-        let tiles = all.div_ceil(count).next_multiple_of(if count > 1 { most.min(PANEL) } else { LANES });
-        Self { tiles, depth, depths }
-    }
-
-    /// Floats of a place of a panel, and of all its places: it lies in memory as (depth, panel) for each.
-    fn place(&self) -> usize {
-        self.depth * PANEL + APART
-    }
-
-    fn panel(&self) -> usize {
-        PLACES * self.place()
-    }
-
-    /// Floats of all tiles, transformed.
-    fn tiles(&self) -> usize {
-        self.tiles.div_ceil(PANEL) * self.depths * self.panel()
-    }
-
-    /// Floats of a place of the weights of a dozen filters, and of all: a store writes [`LANES`] at once.
-    fn weights(&self) -> usize {
-        PLACES * self.place_of_weights()
-    }
-
-    fn place_of_weights(&self) -> usize {
-        self.depth * ROWS + APART
-    }
-
-    /// Floats of a place of the sums of a dozen filters, and of all.
-    fn sums(&self) -> usize {
-        PLACES * self.place_of_sums()
-    }
-
-    fn place_of_sums(&self) -> usize {
-        ROWS * self.tiles + APART
     }
 }
 
@@ -166,39 +109,35 @@ pub fn convolve(
     let (tiles, rest) = scratch.split_at_mut(blocks.tiles());
     let slots: Vec<Mutex<&mut [f32]>> =
         rest.chunks_exact_mut(blocks.weights() + blocks.sums()).take(threads).map(Mutex::new).collect();
-    let count = shape.tiles();
-    for from in (0..count).step_by(blocks.tiles) {
-        let lanes = (count - from).min(blocks.tiles).next_multiple_of(LANES);
-        let panels =
-            tiles[..lanes.div_ceil(PANEL) * blocks.depths * blocks.panel()].chunks_mut(blocks.panel());
-        let jobs = Mutex::new(panels.enumerate());
+    let all = shape.tiles();
+    for from in (0..all).step_by(blocks.tiles) {
+        let count = (all - from).min(blocks.tiles);
+        let panels = &mut tiles[..count.div_ceil(TALL) * blocks.depths * blocks.panel()];
+        let jobs = Mutex::new(panels.chunks_mut(blocks.panel()).enumerate());
         parallel(threads, &|_| {
             while let Some((at, into)) = next(&jobs) {
                 let (panel, depth) = (at / blocks.depths, at % blocks.depths * blocks.depth);
-                let columns = (lanes - panel * PANEL).min(PANEL);
-                let from = from + panel * PANEL;
-                arch.dispatch(Transform { shape, blocks, input, from, columns, depth, into });
+                arch.dispatch(Transform { shape, blocks, input, from: from + panel * TALL, depth, into });
             }
         });
         let tiles = &*tiles;
-        // The rows of the answer that a dozen filters fill, of all pictures.
-        let planes = output.chunks_mut(shape.filters * height * width);
-        let mut dozens: Vec<Vec<&mut [f32]>> = Vec::new();
-        for picture in planes.take(shape.batch) {
-            for (at, dozen) in picture.chunks_mut(ROWS * height * width).enumerate() {
-                match dozens.get_mut(at) {
-                    Some(dozens) => dozens.push(dozen),
-                    None => dozens.push(vec![dozen]),
+        // The planes that a group of filters fills, of each picture.
+        let mut groups: Vec<Vec<&mut [f32]>> = Vec::new();
+        for picture in output.chunks_mut(shape.filters * height * width).take(shape.batch) {
+            for (at, group) in picture.chunks_mut(COLUMNS * height * width).enumerate() {
+                match groups.get_mut(at) {
+                    Some(groups) => groups.push(group),
+                    None => groups.push(vec![group]),
                 }
             }
         }
-        let jobs = Mutex::new(dozens.into_iter().enumerate());
+        let jobs = Mutex::new(groups.into_iter().enumerate());
         parallel(threads, &|slot| {
             let Some(slot) = slots.get(slot) else { return };
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
             let (packed, sums) = slot.split_at_mut(blocks.weights());
             while let Some((at, answers)) = next(&jobs) {
-                let first = at * ROWS;
+                let first = at * COLUMNS;
                 arch.dispatch(Multiply {
                     shape,
                     blocks,
@@ -206,7 +145,7 @@ pub fn convolve(
                     bias,
                     tiles,
                     from,
-                    lanes,
+                    count,
                     first,
                     packed,
                     sums,
@@ -224,8 +163,6 @@ struct Transform<'a> {
     input: &'a [f32],
     /// The first tile.
     from: usize,
-    /// Tiles of the panel.
-    columns: usize,
     /// The first channel.
     depth: usize,
     into: &'a mut [f32],
@@ -236,18 +173,16 @@ impl WithSimd for Transform<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { shape, blocks, input, from, columns, depth, into } = self;
+        let Self { shape, blocks, input, from, depth, into } = self;
         let channels = shape.channels.saturating_sub(depth).min(blocks.depth);
         for channel in 0..channels {
-            for column in (0..columns).step_by(LANES) {
-                let patches = transform::patches(shape, input, depth + channel, from + column);
-                transform::input(patches, &mut into[channel * columns + column..], blocks.place());
-            }
+            let patches = transform::patches(shape, input, depth + channel, from);
+            transform::input(patches, &mut into[channel * TALL..], blocks.place());
         }
     }
 }
 
-/// Multiplies transformed tiles with the weights of a dozen filters, and transforms the sums back.
+/// Multiplies transformed tiles with the weights of a group of filters, and transforms the sums back.
 struct Multiply<'a, 'b> {
     shape: &'a Shape,
     blocks: Blocks,
@@ -256,7 +191,7 @@ struct Multiply<'a, 'b> {
     tiles: &'a [f32],
     /// The first tile, and how many there are.
     from: usize,
-    lanes: usize,
+    count: usize,
     /// The first filter.
     first: usize,
     packed: &'a mut [f32],
@@ -270,45 +205,79 @@ impl WithSimd for Multiply<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, blocks, weights, bias, tiles, from, lanes, first, packed, sums, mut answers } =
-            self;
-        let filters = (shape.filters - first).min(ROWS);
-        // What has no filter of its own repeats the last: its sums are not looked at.
-        let mut rows: [&[[f32; TAPS]]; ROWS] = [&[]; ROWS];
-        for (row, weights_of_row) in rows.iter_mut().enumerate() {
-            let filter = first + row.min(filters - 1);
-            *weights_of_row =
-                weights[filter * shape.channels * TAPS..][..shape.channels * TAPS].as_chunks().0;
-        }
+        let Self { shape, blocks, tiles, from, count, first, packed, sums, mut answers, .. } = self;
+        let sums = sums.as_chunks_mut::<COLUMNS>().0.as_chunks_mut::<TALL>().0;
         for part in 0..blocks.depths {
-            let from = part * blocks.depth;
-            let depth = shape.channels.saturating_sub(from).min(blocks.depth);
-            for channel in 0..depth {
-                // The lanes past the dozen are written over by the next channel.
-                let into = &mut packed[channel * ROWS..];
-                transform::weights(&rows, from + channel, into, blocks.place_of_weights());
+            let depth = shape.channels.saturating_sub(part * blocks.depth).min(blocks.depth);
+            for half in 0..COLUMNS / LANES {
+                let filters = first + half * LANES;
+                pack(simd, shape, &blocks, self.weights, (filters, part * blocks.depth, depth), {
+                    &mut packed[half * LANES..]
+                });
             }
-            for place in 0..PLACES {
-                let packed = &packed[place * blocks.place_of_weights()..][..depth * ROWS];
-                let packed = packed.as_chunks::<ROWS>().0;
-                let sums = &mut sums[place * blocks.place_of_sums()..][..ROWS * blocks.tiles];
-                for (panel, column) in (0..lanes).step_by(PANEL).enumerate() {
-                    let columns = (lanes - column).min(PANEL);
-                    let tiles =
-                        &tiles[(panel * blocks.depths + part) * blocks.panel() + place * blocks.place()..];
-                    let tiles = &tiles[..depth * columns];
-                    product::add(simd, packed, tiles, columns, &mut sums[column..], blocks.tiles, part == 0);
+            for panel in 0..count.div_ceil(TALL) {
+                let tiles = &tiles[(panel * blocks.depths + part) * blocks.panel()..][..blocks.panel()];
+                let count = (count - panel * TALL).min(TALL);
+                for place in 0..PLACES {
+                    let rows = tiles[place * blocks.place()..][..depth * TALL].as_chunks().0;
+                    let columns = &packed[place * blocks.place_of_weights()..];
+                    let columns = columns[..depth * COLUMNS].as_chunks().0;
+                    let sums = &mut sums[panel * PLACES + place];
+                    Panels { rows, columns, count, sums, is_first: part == 0 }.with_simd(simd);
                 }
             }
         }
-        for filter in 0..filters {
-            let bias = bias.map_or(0.0, |bias| bias[first + filter]);
-            for column in (0..lanes).step_by(LANES) {
-                let sums = &sums[filter * blocks.tiles + column..];
-                let squares = transform::output(sums, blocks.place_of_sums());
-                transform::write(shape, &squares, bias, from + column, filter, &mut answers);
+        let answer = shape.answer().unwrap_or_default();
+        for tile in 0..count {
+            let place = Place::of(from + tile, answer);
+            for half in 0..COLUMNS / LANES {
+                let filter = first + half * LANES;
+                let filters = shape.filters.saturating_sub(filter).min(LANES);
+                if filters == 0 {
+                    break;
+                }
+                let mut bias = [0.0; LANES];
+                if let Some(all) = self.bias {
+                    let all = &all[filter..][..filters];
+                    for at in 0..filters {
+                        bias[at] = all[at];
+                    }
+                }
+                let places = &sums[tile / TALL * PLACES..];
+                let square = transform::output(places, tile % TALL, half * LANES);
+                let planes = &mut answers[place.picture][half * LANES * answer.0 * answer.1..];
+                turn::answers(simd, (&square, &bias), (place, answer), planes, filters);
             }
         }
+    }
+}
+
+/// Transforms the weights of as many filters as there are lanes, for `depth` channels.
+#[inline(always)]
+fn pack<S: Simd>(
+    simd: S,
+    shape: &Shape,
+    blocks: &Blocks,
+    weights: &[f32],
+    (first, channel, depth): (usize, usize, usize),
+    into: &mut [f32],
+) {
+    // What has no filter of its own repeats the last: its sums are not looked at.
+    let mut rows: [&[f32]; LANES] = [&[]; LANES];
+    for row in 0..LANES {
+        let filter = (first + row).min(shape.filters - 1);
+        rows[row] = &weights[(filter * shape.channels + channel) * TAPS..][..depth * TAPS];
+    }
+    let mut taps = [[[0.0; LANES]; TAPS]; CHANNELS];
+    let mut at = 0;
+    while at < depth {
+        let count = CHANNELS.min(depth - at);
+        turn::weights(simd, &rows, (at, count), &mut taps);
+        for channel in 0..count {
+            let into = &mut into[(at + channel) * COLUMNS..];
+            transform::weights(&taps[channel], into, blocks.place_of_weights());
+        }
+        at += CHANNELS;
     }
 }
 

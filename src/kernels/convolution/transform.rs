@@ -13,7 +13,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{ROWS, SIDE, Shape};
+use super::{SIDE, Shape, Sums};
 
 const A2: f32 = 0.5;
 const B2: f32 = 2.0;
@@ -27,8 +27,8 @@ const REACH: usize = 6;
 /// Weights of a filter for a channel.
 pub(super) const TAPS: usize = 9;
 
-type Lanes = [f32; LANES];
-type Square<const N: usize> = [[Lanes; N]; N];
+pub(super) type Lanes = [f32; LANES];
+pub(super) type Square<const N: usize> = [[Lanes; N]; N];
 
 /// Tiles of a channel from the tile `first` on, one a lane; zeros outside of the picture and after the last tile.
 #[inline(always)]
@@ -163,21 +163,10 @@ fn input_side(d: [Lanes; REACH]) -> [Lanes; REACH] {
     side
 }
 
-/// Transforms what a dozen filters, one a lane, multiply a channel with, and stores each place `stride` after the one
-/// before.
+/// Transforms what filters, one a lane, multiply a channel with, and stores each place `stride` after the one before.
 #[inline(always)]
-pub(super) fn weights(rows: &[&[[f32; TAPS]]; ROWS], channel: usize, into: &mut [f32], stride: usize) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = rows;
-    let (a, b, c, d, e, f) = (&a[channel], &b[channel], &c[channel], &d[channel], &e[channel], &f[channel]);
-    let (g, h, i, j, k, l) = (&g[channel], &h[channel], &i[channel], &j[channel], &k[channel], &l[channel]);
-    let mut taps = [[0.0; LANES]; TAPS];
-    for t in 0..TAPS {
-        // Written out, it is made of loads into registers; a loop stores each and reads them back.
-        let [a, b, c, d, e, f] = [a[t], b[t], c[t], d[t], e[t], f[t]];
-        let [g, h, i, j, k, l] = [g[t], h[t], i[t], j[t], k[t], l[t]];
-        taps[t] = [a, b, c, d, e, f, g, h, i, j, k, l, 0.0, 0.0, 0.0, 0.0];
-    }
-    let [a, b, c, d, e, f, g, h, i] = taps;
+pub(super) fn weights(taps: &[Lanes; TAPS], into: &mut [f32], stride: usize) {
+    let [a, b, c, d, e, f, g, h, i] = *taps;
     let rows = [weights_side([a, b, c]), weights_side([d, e, f]), weights_side([g, h, i])];
     for column in 0..REACH {
         let side = weights_side([rows[0][column], rows[1][column], rows[2][column]]);
@@ -204,20 +193,17 @@ fn weights_side(w: [Lanes; 3]) -> [Lanes; REACH] {
     side
 }
 
-/// Transforms sums back into answers; each place lies `stride` after the one before.
+/// Transforms the sums of a tile back into answers, of the filters from `first` on: `places` has those of a panel.
 #[inline(always)]
-pub(super) fn output(sums: &[f32], stride: usize) -> Square<SIDE> {
+pub(super) fn output(places: &[Sums], tile: usize, first: usize) -> Square<SIDE> {
+    let places = &places[..PLACES];
     let mut rows = [[[0.0; LANES]; SIDE]; REACH];
     for row in 0..REACH {
-        let at = row * REACH;
-        rows[row] = output_side([
-            load(sums, at * stride),
-            load(sums, (at + 1) * stride),
-            load(sums, (at + 2) * stride),
-            load(sums, (at + 3) * stride),
-            load(sums, (at + 4) * stride),
-            load(sums, (at + 5) * stride),
-        ]);
+        let mut sums = [[0.0; LANES]; REACH];
+        for column in 0..REACH {
+            sums[column] = load(&places[row * REACH + column][tile], first);
+        }
+        rows[row] = output_side(sums);
     }
     let mut square = [[[0.0; LANES]; SIDE]; SIDE];
     for column in 0..SIDE {
@@ -242,47 +228,4 @@ fn output_side(m: [Lanes; REACH]) -> [Lanes; SIDE] {
         side[3][lane] = A2 * A * d + B2 * B * u + m[5][lane];
     }
     side
-}
-
-/// Writes answers of tiles from the tile `first` on, one a lane, into the plane of a filter of each picture.
-#[inline(always)]
-pub(super) fn write(
-    shape: &Shape,
-    squares: &Square<SIDE>,
-    bias: f32,
-    first: usize,
-    filter: usize,
-    answers: &mut [&mut [f32]],
-) {
-    let Some((height, width)) = shape.answer() else { return };
-    let mut lane = 0;
-    while let Some(run) = Run::of(shape, first, lane) {
-        let plane = &mut answers[run.picture][filter * height * width..][..height * width];
-        for row in 0..SIDE.min(height - run.down) {
-            let places = &mut plane[(run.down + row) * width + run.across..];
-            let length = (SIDE * run.tiles).min(width - run.across);
-            let places = &mut places[..length];
-            match length {
-                64 => join::<16>(places, &squares[row], lane, bias),
-                32 => join::<8>(places, &squares[row], lane, bias),
-                _ => {
-                    for at in 0..length {
-                        places[at] = squares[row][at % SIDE][lane + at / SIDE] + bias;
-                    }
-                }
-            }
-        }
-        lane += run.tiles;
-    }
-}
-
-/// Lays a row of `N` tiles side by side.
-#[inline(always)]
-fn join<const N: usize>(places: &mut [f32], columns: &[Lanes; SIDE], lane: usize, bias: f32) {
-    let places = &mut places[..SIDE * N];
-    for tile in 0..N {
-        for column in 0..SIDE {
-            places[SIDE * tile + column] = columns[column][lane + tile] + bias;
-        }
-    }
 }
