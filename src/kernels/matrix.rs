@@ -154,17 +154,16 @@ impl WithSimd for Job<'_, '_> {
                         let count = COLUMNS.min(wide - panel * COLUMNS);
                         let mut sums = [[0.0; COLUMNS]; ROWS];
                         for at in 0..rows {
-                            let sums = &mut sums[at][..count];
                             if from > 0 {
-                                sums.copy_from_slice(&output[down + at][first..][..count]);
+                                write(&mut sums[at][..count], &output[down + at][first..][..count]);
                             } else {
-                                begin(sums, bias, row + down + at, column + first);
+                                begin(&mut sums[at][..count], bias, row + down + at, column + first);
                             }
                         }
                         let block = &block[panel * depth * COLUMNS..][..depth * COLUMNS];
                         product::add_rows(simd, &factors, block, &mut sums);
                         for at in 0..rows {
-                            output[down + at][first..][..count].copy_from_slice(&sums[at][..count]);
+                            write(&mut output[down + at][first..][..count], &sums[at][..count]);
                         }
                         panel += 1;
                     }
@@ -185,10 +184,26 @@ impl WithSimd for Job<'_, '_> {
 fn begin(sums: &mut [f32], bias: Bias<'_>, row: usize, column: usize) {
     match bias {
         Bias::None => {}
-        Bias::OfRows(bias) => sums.fill(bias[row]),
-        Bias::OfColumns(bias) => {
-            let count = sums.len();
-            sums.copy_from_slice(&bias[column..][..count]);
+        Bias::OfRows(bias) => {
+            for at in 0..sums.len() {
+                sums[at] = bias[row];
+            }
+        }
+        Bias::OfColumns(bias) => write(sums, &bias[column..][..sums.len()]),
+    }
+}
+
+/// Copies what is as long: a whole panel in registers.
+#[inline(always)]
+fn write(into: &mut [f32], from: &[f32]) {
+    if into.len() == COLUMNS {
+        let (into, from) = (&mut into[..COLUMNS], &from[..COLUMNS]);
+        for at in 0..COLUMNS {
+            into[at] = from[at];
+        }
+    } else {
+        for at in 0..into.len() {
+            into[at] = from[at];
         }
     }
 }
