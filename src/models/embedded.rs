@@ -7,7 +7,7 @@ use std::{
 
 use include_dir::{Dir, DirEntry, include_dir};
 
-use crate::digest::Digest;
+use crate::{digest::Digest, engine};
 
 use super::{Error, content};
 
@@ -38,7 +38,15 @@ impl Embedded {
         if !self.is_built_in() {
             return Err(Error::NotBuiltIn(self.name.into()));
         }
-        unpack_files(self.name, &files(self.files), folder)
+        let files = files(self.files);
+        let unpacked = unpack_files(self.name, &files, folder);
+        // Read to the last byte, they would stay in memory beside what is unpacked.
+        #[expect(unsafe_code, reason = "constants alone may be taken out of memory")]
+        for (_, bytes) in files {
+            // SAFETY: `include_dir!` makes constants of them.
+            unsafe { engine::leave_in_file(bytes) };
+        }
+        unpacked
     }
 }
 
