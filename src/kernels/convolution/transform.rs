@@ -13,13 +13,13 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{SIDE, Shape, Sums};
+use super::{super::product::TALL, SIDE, Shape, Sums};
 
 const A2: f32 = 0.5;
 const B2: f32 = 2.0;
 
-/// What is transformed at once.
-pub(super) const LANES: usize = 16;
+/// What is transformed at once: the tiles of a panel, or as many filters.
+pub(super) const LANES: usize = TALL;
 /// Places of a transformed tile.
 pub(super) const PLACES: usize = 36;
 /// Places on a side of a tile.
