@@ -6,8 +6,8 @@ use super::{
     super::product::{COLUMNS, Panels, TALL},
     Shape,
     blocks::Blocks,
-    transform::{self, LANES, PLACES, TAPS},
-    turn::{self, CHANNELS, Place},
+    transform::{self, LANES, PLACES, Place, TAPS},
+    turn::{self, CHANNELS},
 };
 
 /// Multiplies transformed tiles with the weights of a group of filters, and transforms the sums back.

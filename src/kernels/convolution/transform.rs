@@ -38,9 +38,10 @@ pub(super) fn patches(shape: &Shape, input: &[f32], channel: usize, first: usize
     let mut patches = [[[0.0; LANES]; REACH]; REACH];
     let mut lane = 0;
     while let Some(run) = Run::of(shape, first, lane) {
-        let plane = &input[(run.picture * shape.channels + channel) * height * width..][..height * width];
+        let plane =
+            &input[(run.place.picture * shape.channels + channel) * height * width..][..height * width];
         for row in 0..REACH {
-            let y = (run.down + row).wrapping_sub(above);
+            let y = (run.place.down + row).wrapping_sub(above);
             if y >= height {
                 continue;
             }
@@ -48,12 +49,13 @@ pub(super) fn patches(shape: &Shape, input: &[f32], channel: usize, first: usize
             // Past the edges are zeros.
             let mut edged = [0.0; SIDE * LANES + REACH];
             let length = SIDE * run.tiles + REACH - SIDE;
-            let from = run.across.wrapping_sub(left);
-            let places = if run.across >= left && from + length <= width {
+            let from = run.place.across.wrapping_sub(left);
+            let places = if run.place.across >= left && from + length <= width {
                 &line[from..][..length]
             } else {
-                let (before, from) = (left.saturating_sub(run.across), run.across.saturating_sub(left));
-                let until = (run.across + length).saturating_sub(left).min(width);
+                let (before, from) =
+                    (left.saturating_sub(run.place.across), run.place.across.saturating_sub(left));
+                let until = (run.place.across + length).saturating_sub(left).min(width);
                 let inside = until.saturating_sub(from);
                 edged[before..][..inside].copy_from_slice(&line[from..][..inside]);
                 &edged[..length]
@@ -91,12 +93,27 @@ fn part_some(places: &[f32], columns: &mut [Lanes; REACH], lane: usize, tiles: u
     }
 }
 
+/// Where the answers of a tile lie: of which picture, and from which row and column on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) picture: usize,
+    pub(super) down: usize,
+    pub(super) across: usize,
+}
+
+impl Place {
+    #[inline(always)]
+    pub(super) fn of(tile: usize, (height, width): (usize, usize)) -> Self {
+        let (down, across) = (height.div_ceil(SIDE), width.div_ceil(SIDE));
+        let (picture, within) = (tile / (down * across), tile % (down * across));
+        Self { picture, down: within / across * SIDE, across: within % across * SIDE }
+    }
+}
+
 /// Tiles beside each other, of which there is one a lane.
 struct Run {
-    picture: usize,
-    /// The first row and column of the answer that they make.
-    down: usize,
-    across: usize,
+    /// The first.
+    place: Place,
     tiles: usize,
 }
 
@@ -105,15 +122,10 @@ impl Run {
     #[inline(always)]
     fn of(shape: &Shape, first: usize, lane: usize) -> Option<Self> {
         let (height, width) = shape.answer()?;
-        let (down, across) = (height.div_ceil(SIDE), width.div_ceil(SIDE));
-        let tile = first + lane;
-        let (picture, within) = (tile / (down * across), tile % (down * across));
-        (lane < LANES && picture < shape.batch).then_some(Self {
-            picture,
-            down: within / across * SIDE,
-            across: within % across * SIDE,
-            tiles: (LANES - lane).min(across - within % across),
-        })
+        let place = Place::of(first + lane, (height, width));
+        let beside = width.div_ceil(SIDE) - place.across / SIDE;
+        let is_one = lane < LANES && place.picture < shape.batch;
+        is_one.then_some(Self { place, tiles: (LANES - lane).min(beside) })
     }
 }
 

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::{
     SIDE,
-    transform::{LANES, Lanes, Square, TAPS},
+    transform::{LANES, Lanes, Place, Square, TAPS},
 };
 
 /// Numbers of a row that are turned at once.
@@ -54,23 +54,6 @@ pub(super) fn weights<S: Simd>(
                 S::as_mut_simd_f32s(taps).0[vector] = turned[at];
             }
         }
-    }
-}
-
-/// Where the answers of a tile lie: of which picture, and from which row and column on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) picture: usize,
-    down: usize,
-    across: usize,
-}
-
-impl Place {
-    #[inline(always)]
-    pub(super) fn of(tile: usize, (height, width): (usize, usize)) -> Self {
-        let (down, across) = (height.div_ceil(SIDE), width.div_ceil(SIDE));
-        let (picture, within) = (tile / (down * across), tile % (down * across));
-        Self { picture, down: within / across * SIDE, across: within % across * SIDE }
     }
 }
 
