@@ -26,6 +26,8 @@ const BLOCK: usize = 8 * ROWS;
 /// Floats of the queries and sums that a block of keys is compared with: what the second cache holds beside the block.
 const MOST: usize = 128 << 10;
 const MOST_PANELS: usize = 32;
+/// Scores that are compared with the largest so far at once.
+const CHAINS: usize = 8;
 
 /// Attention of (batch, queries, heads * width) to keys of (batch, keys, heads * width) and values of (batch, keys,
 /// heads * values), without a mask.
@@ -56,10 +58,11 @@ impl Shape {
         threads * Slot::length(self)
     }
 
-    /// Panels that share a block of keys.
+    /// Panels that share a block of keys: all groups of them about as large.
     fn panels(&self) -> usize {
         let most = MOST / (PANEL * (self.width + self.values).max(1));
-        most.clamp(1, MOST_PANELS).min(self.queries.div_ceil(PANEL).max(1))
+        let all = self.queries.div_ceil(PANEL).max(1);
+        all.div_ceil(all.div_ceil(most.clamp(1, MOST_PANELS)))
     }
 
     /// How many values of a head are summed at once, the rest of the last filled up.
@@ -328,11 +331,22 @@ fn soften<S: Simd>(
     let powers = S::as_mut_simd_f32s(powers).0;
     let vectors = PANEL / S::F32_LANES;
     for vector in 0..vectors {
-        let mut most = if is_first { scores[vector] } else { largest[vector] };
+        // Several at a time: each waits for the one before it.
+        let mut all = [if is_first { scores[vector] } else { largest[vector] }; CHAINS];
         let mut at = vector;
+        while at + (CHAINS - 1) * vectors < scores.len() {
+            for chain in 0..CHAINS {
+                all[chain] = simd.max_f32s(all[chain], scores[at + chain * vectors]);
+            }
+            at += CHAINS * vectors;
+        }
         while at < scores.len() {
-            most = simd.max_f32s(most, scores[at]);
+            all[0] = simd.max_f32s(all[0], scores[at]);
             at += vectors;
+        }
+        let mut most = all[0];
+        for chain in 1..CHAINS {
+            most = simd.max_f32s(most, all[chain]);
         }
         let mut before = simd.splat_f32s(0.0);
         if !is_first {
