@@ -18,6 +18,8 @@ const DEPTH: usize = 640;
 const WIDE: usize = 4 * COLUMNS;
 /// Rows of a job: the more, the fewer copies.
 const MOST: usize = 32 * ROWS;
+/// Jobs of a thread, at least: the more, the less it matters if one takes longer.
+const JOBS: usize = 4;
 
 /// (rows, depth) by (depth, columns).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +59,16 @@ impl Shape {
         self.depth.clamp(1, DEPTH) * WIDE
     }
 
-    /// Rows and columns of a job: all rows where there are enough columns for every thread, else as many as the second
-    /// cache holds.
+    /// Rows and columns of a job: many rows, all jobs about as large, and as many for each thread.
     fn job(&self, threads: usize) -> (usize, usize) {
-        let jobs = 4 * threads.max(1);
-        let rows = self.rows.clamp(1, MOST).next_multiple_of(ROWS);
-        let parts = jobs.div_ceil(self.rows.div_ceil(rows).max(1));
-        (rows, self.columns.div_ceil(parts).next_multiple_of(WIDE))
+        let threads = threads.max(1);
+        let down = match self.rows.div_ceil(MOST).max(1) {
+            1 => 1,
+            down => down.next_multiple_of(threads),
+        };
+        let across = (JOBS * threads).div_ceil(down);
+        let rows = self.rows.div_ceil(down).max(1).next_multiple_of(ROWS);
+        (rows, self.columns.div_ceil(across).next_multiple_of(COLUMNS))
     }
 }
 
