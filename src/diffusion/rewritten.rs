@@ -274,6 +274,8 @@ fn take_ours(document: &mut Document, bound: &Bindings, in_pieces: bool) {
     // Whole, weights are arranged: then ONNX Runtime's are as fast.
     if in_pieces {
         document.multiply_in_place(&shapes, engine::OPERATORS, matrix::Shape::pays);
+    } else {
+        document.add_in_gates(&shapes, engine::OPERATORS);
     }
 }
 

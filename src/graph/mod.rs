@@ -5,6 +5,7 @@
 
 mod attend_beside;
 mod attend_in_panels;
+mod bias;
 mod bind;
 mod convolve_in_tiles;
 mod cut;

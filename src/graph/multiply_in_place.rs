@@ -21,8 +21,7 @@ impl Document {
         pays: impl Fn(&Shape) -> bool,
     ) -> usize {
         let index = Index::new(self);
-        let weights: HashSet<&str> =
-            self.graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let weights = self.weight_names();
         let mut found = Vec::new();
         for (at, node) in self.graph.node.iter().enumerate() {
             let seen = Node::from(node);
@@ -74,13 +73,8 @@ impl Document {
     ) -> Option<(usize, String)> {
         let answer = product.outputs.first()?;
         let at = index.only_reader(answer)?;
-        let add = &self.graph.node[at];
-        (add.op_type == "Add" && add.domain.is_empty()).then_some(())?;
-        let bias = add.input.iter().find(|input| *input != answer)?;
-        let known = shapes.get(bias)?;
-        let columns = shapes.dims(&product.inputs[1])?.last()?;
-        let is_row = known.dims.len() == 1 && known.dims[0] == *columns && known.element == ElementType::F32;
-        (is_row && weights.contains(bias.as_str())).then(|| (at, bias.clone()))
+        let (added_to, bias) = self.bias_of_rows(at, shapes, weights)?;
+        (added_to == answer).then(|| (at, bias.to_owned()))
     }
 }
 

@@ -29,11 +29,18 @@ pub fn pays(numbers: usize) -> bool {
 }
 
 /// Writes to `output`, (rows, width), the first half of each row of `input`, (rows, 2 * width), times what GELU makes of
-/// the second, on up to `threads` threads that `parallel` provides.
+/// the second, on up to `threads` threads that `parallel` provides. If there is a `bias`, (2 * width), it is added to each
+/// row before.
 ///
 /// # Panics
-/// If `input` is shorter than that.
-pub fn geglu(width: usize, input: &[f32], output: &mut [f32], (threads, parallel): (usize, &Parallel<'_>)) {
+/// If `input` or `bias` is shorter than that.
+pub fn geglu(
+    width: usize,
+    input: &[f32],
+    bias: Option<&[f32]>,
+    output: &mut [f32],
+    (threads, parallel): (usize, &Parallel<'_>),
+) {
     if width == 0 {
         return;
     }
@@ -42,7 +49,8 @@ pub fn geglu(width: usize, input: &[f32], output: &mut [f32], (threads, parallel
     let jobs = Mutex::new(output.chunks_mut(rows * width).enumerate());
     parallel(threads, &|_| {
         while let Some((at, output)) = next(&jobs) {
-            arch.dispatch(Rows { width, input: &input[at * rows * 2 * width..], output });
+            let input = &input[at * rows * 2 * width..];
+            arch.dispatch(Rows { width, input, bias, output });
         }
     });
 }
@@ -50,6 +58,7 @@ pub fn geglu(width: usize, input: &[f32], output: &mut [f32], (threads, parallel
 struct Rows<'a> {
     width: usize,
     input: &'a [f32],
+    bias: Option<&'a [f32]>,
     output: &'a mut [f32],
 }
 
@@ -58,24 +67,45 @@ impl WithSimd for Rows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { width, input, output } = self;
+        let Self { width, input, bias, output } = self;
         let mut row = 0;
         while row * width < output.len() {
-            let (values, gates) = input[row * 2 * width..][..2 * width].split_at(width);
+            let halves = input[row * 2 * width..][..2 * width].split_at(width);
             let output = &mut output[row * width..][..width];
-            let (values, values_left) = S::as_simd_f32s(values);
-            let (gates, gates_left) = S::as_simd_f32s(gates);
-            let (output, output_left) = S::as_mut_simd_f32s(output);
-            for at in 0..output.len() {
-                output[at] = simd.mul_f32s(values[at], gelu(simd, gates[at]));
-            }
-            if !output_left.is_empty() {
-                let value = simd.partial_load_f32s(values_left);
-                let gate = simd.partial_load_f32s(gates_left);
-                simd.partial_store_f32s(output_left, simd.mul_f32s(value, gelu(simd, gate)));
+            match bias {
+                Some(bias) => gate(simd, halves, Some(bias[..2 * width].split_at(width)), output),
+                None => gate(simd, halves, None, output),
             }
             row += 1;
         }
+    }
+}
+
+type Halves<'a> = (&'a [f32], &'a [f32]);
+
+/// A row.
+#[inline(always)]
+fn gate<S: Simd>(simd: S, (values, gates): Halves<'_>, bias: Option<Halves<'_>>, output: &mut [f32]) {
+    let (values, values_left) = S::as_simd_f32s(values);
+    let (gates, gates_left) = S::as_simd_f32s(gates);
+    let (output, output_left) = S::as_mut_simd_f32s(output);
+    let bias = bias.map(|(of_values, of_gates)| (S::as_simd_f32s(of_values), S::as_simd_f32s(of_gates)));
+    for at in 0..output.len() {
+        let (mut value, mut gate) = (values[at], gates[at]);
+        if let Some(((of_values, _), (of_gates, _))) = bias {
+            value = simd.add_f32s(value, of_values[at]);
+            gate = simd.add_f32s(gate, of_gates[at]);
+        }
+        output[at] = simd.mul_f32s(value, gelu(simd, gate));
+    }
+    if !output_left.is_empty() {
+        let mut value = simd.partial_load_f32s(values_left);
+        let mut gate = simd.partial_load_f32s(gates_left);
+        if let Some(((_, of_values), (_, of_gates))) = bias {
+            value = simd.add_f32s(value, simd.partial_load_f32s(of_values));
+            gate = simd.add_f32s(gate, simd.partial_load_f32s(of_gates));
+        }
+        simd.partial_store_f32s(output_left, simd.mul_f32s(value, gelu(simd, gate)));
     }
 }
 
@@ -116,15 +146,20 @@ mod tests {
             let rows = 70_000 / width;
             let number = |at: usize| (at * 7919 % 20_011) as f32 * 1e-3 - 10.0;
             let input: Vec<f32> = (0..rows * 2 * width).map(number).collect();
-            let mut output = vec![f32::NAN; rows * width];
-            geglu(width, &input, &mut output, (2, &spread));
-            for row in (0..rows).step_by(1 + rows / 50) {
-                for at in (0..width).step_by(1 + width / 50) {
-                    let value = f64::from(input[row * 2 * width + at]);
-                    let gate = f64::from(input[row * 2 * width + width + at]);
-                    let off = (f64::from(output[row * width + at]) - value * gelu(gate)).abs();
-                    let last = 1.5e-7 * value.abs() * gate.abs().max(1.0);
-                    assert!(off <= last, "{value} by {gate} of {width}: {off}");
+            let bias: Vec<f32> = (0..2 * width).map(|at| (at * 31 % 101) as f32 * 0.02 - 1.0).collect();
+            for bias in [None, Some(&bias[..])] {
+                let mut output = vec![f32::NAN; rows * width];
+                geglu(width, &input, bias, &mut output, (2, &spread));
+                let given = |row: usize, at: usize| {
+                    f64::from(input[row * 2 * width + at] + bias.map_or(0.0, |bias| bias[at]))
+                };
+                for row in (0..rows).step_by(1 + rows / 50) {
+                    for at in (0..width).step_by(1 + width / 50) {
+                        let (value, gate) = (given(row, at), given(row, width + at));
+                        let off = (f64::from(output[row * width + at]) - value * gelu(gate)).abs();
+                        let last = 1.5e-7 * value.abs() * gate.abs().max(1.0);
+                        assert!(off <= last, "{value} by {gate} of {width}: {off}");
+                    }
                 }
             }
         }
@@ -134,7 +169,7 @@ mod tests {
     fn what_is_no_number_stays_so() {
         let mut output = [0.0; 3];
         let input = [1.0, 1.0, f32::NAN, f32::NAN, f32::INFINITY, 1.0];
-        geglu(3, &input, &mut output, (1, &spread));
+        geglu(3, &input, None, &mut output, (1, &spread));
         assert!(output[0].is_nan() && output[1] == f32::INFINITY && output[2].is_nan(), "{output:?}");
     }
 }

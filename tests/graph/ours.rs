@@ -26,11 +26,12 @@ fn operators_of_ours_answer_the_same_at_every_size() {
         };
         let mut counts = Vec::new();
         let stayed = may_stay(&document);
-        for kind in ["gates", "norms", "attention", "convolutions", "products"] {
+        for kind in ["gates", "biases of gates", "norms", "attention", "convolutions", "products"] {
             let mut hand_over = || {
                 let shapes = shapes(&document);
                 match kind {
                     "gates" => document.fuse_geglu(&shapes, OPERATORS, |_| true),
+                    "biases of gates" => document.add_in_gates(&shapes, OPERATORS),
                     "norms" => document.norm_exactly(&shapes, OPERATORS, |_| true),
                     "attention" => document.attend_in_panels(&shapes, OPERATORS, |_| true),
                     "convolutions" => document.convolve_in_tiles(&shapes, OPERATORS, |_| true),
@@ -60,6 +61,7 @@ fn operators_of_ours_answer_the_same_at_every_size() {
     }
     for (kind, families) in [
         ("gates", &["unet"][..]),
+        ("biases of gates", &["unet"]),
         ("norms", &["unet", "vae_decoder"]),
         ("attention", &["unet", "transformer"]),
         ("convolutions", &["unet", "vae_decoder"]),

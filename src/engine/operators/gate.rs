@@ -21,7 +21,7 @@ impl Operator for Geglu {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [OperatorInput::required(Float32)]
+        [OperatorInput::required(Float32), OperatorInput::optional(Float32)]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -34,7 +34,7 @@ impl Operator for Geglu {
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
         let inputs = context.inputs();
-        let [ValueType::Tensor { shape, dimension_symbols, .. }] = &inputs[..] else {
+        let [ValueType::Tensor { shape, dimension_symbols, .. }, ..] = &inputs[..] else {
             return Err(unusable("it reads no tensor"));
         };
         let (mut answer, mut names) = (shape.to_vec(), dimension_symbols.to_vec());
@@ -62,9 +62,15 @@ impl Kernel for Gate {
             }
             _ => return Err(unusable("its rows have no halves")),
         };
+        let bias = context.input(1)?;
+        let bias =
+            bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?.map(|(_, bias)| bias);
+        if bias.is_some_and(|bias| bias.len() != 2 * width) {
+            return Err(unusable("its bias is not one number a column"));
+        }
         let mut output = context.output(0, answer)?.ok_or_else(|| unusable("its answer is not wanted"))?;
         let (_, output) = output.try_extract_tensor_mut::<f32>()?;
-        on_threads(context, |parallel| gate::geglu(width, input, output, (threads(), parallel)))
+        on_threads(context, |parallel| gate::geglu(width, input, bias, output, (threads(), parallel)))
     }
 }
 

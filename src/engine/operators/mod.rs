@@ -27,7 +27,7 @@ use super::scratch::Scratch;
 /// The domain of our operators. It has five, for 32-bit floats:
 ///
 /// - `Conv`, with filters of 3x3 that move one step at a time, and `pads`; or of 1x1, without;
-/// - `Geglu`: the first half of each row times GELU of the second;
+/// - `Geglu`: the first half of each row times GELU of the second, with a bias of its columns as its second input;
 /// - `InstanceNormalization`, as ONNX has it;
 /// - `MatMul`, with a matrix as its second input and a bias of its columns as its third;
 /// - `MultiHeadAttention`, with queries, keys and values of (batch, tokens, heads * width), `num_heads` and `scale`.
