@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{
-    Parallel, next,
+    InLines, Parallel, next,
     product::{self, COLUMNS, ROWS},
 };
 
@@ -157,7 +157,8 @@ impl WithSimd for Job<'_, '_> {
                     while panel * COLUMNS < wide {
                         let first = across + panel * COLUMNS;
                         let count = COLUMNS.min(wide - panel * COLUMNS);
-                        let mut sums = [[0.0; COLUMNS]; ROWS];
+                        let mut sums = InLines([[0.0; COLUMNS]; ROWS]);
+                        let sums = &mut sums.0;
                         for at in 0..rows {
                             if from > 0 {
                                 write(&mut sums[at][..count], &output[down + at][first..][..count]);
@@ -166,7 +167,7 @@ impl WithSimd for Job<'_, '_> {
                             }
                         }
                         let block = &block[panel * depth * COLUMNS..][..depth * COLUMNS];
-                        product::add_rows(simd, &factors, block, &mut sums);
+                        product::add_rows(simd, &factors, block, sums);
                         for at in 0..rows {
                             write(&mut output[down + at][first..][..count], &sums[at][..count]);
                         }

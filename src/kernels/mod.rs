@@ -25,6 +25,10 @@ use std::sync::{Mutex, PoisonError};
 /// run after others.
 pub type Parallel<'a> = dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 'a;
 
+/// What vectors are loaded from and stored to on the stack: across two lines of a cache, each takes twice as long.
+#[repr(align(64))]
+struct InLines<T>(T);
+
 fn next<T>(jobs: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
 }

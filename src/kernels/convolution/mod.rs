@@ -7,9 +7,10 @@
 //!
 //! Weights are read as they lie and transformed in passing, 32 filters at a time: nothing is prepared, nothing kept, and
 //! the only memory beside input and output is [`Shape::scratch`]. In the products filters lie across the vectors, so that
-//! it does not matter how few tiles there are: at a depth where a picture has 8x8 places, there are four.
+//! it does not matter how few tiles there are; where a picture has 8x8 places, there are four (`few.rs`).
 
 mod blocks;
+mod few;
 mod multiply;
 mod transform;
 mod turn;
@@ -23,13 +24,11 @@ use super::{
     product::{COLUMNS, TALL},
 };
 use blocks::Blocks;
-use multiply::Multiply;
+use few::FEW;
+use multiply::{Filters, Multiply};
 
 /// Answers of a tile, down and across.
 const SIDE: usize = 4;
-
-/// Sums of a place of a panel, (tiles, filters).
-type Sums = [[f32; COLUMNS]; TALL];
 
 /// A convolution of (batch, channels, height, width) with filters of (filters, channels, 3, 3), one step at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +70,9 @@ impl Shape {
 
     /// Floats that it needs beside its input and output, on so many threads.
     pub fn scratch(&self, threads: usize) -> usize {
+        if self.tiles() <= FEW {
+            return few::tiles(self);
+        }
         let blocks = Blocks::of(self);
         blocks.tiles() + threads * (blocks.weights() + blocks.sums())
     }
@@ -104,8 +106,23 @@ pub fn convolve(
     scratch: &mut [f32],
     (threads, parallel): (usize, &Parallel<'_>),
 ) {
-    let Some((height, width)) = shape.answer() else { return };
-    let (arch, blocks) = (Arch::new(), Blocks::of(shape));
+    if shape.tiles() == 0 {
+        return;
+    }
+    let arch = Arch::new();
+    if shape.tiles() <= FEW {
+        let tiles = &mut scratch[..few::tiles(shape)];
+        few::transform(shape, input, tiles, (threads, parallel));
+        let (tiles, jobs) = (&*tiles, Mutex::new(groups(shape, output)));
+        parallel(threads, &|_| {
+            while let Some((first, answers)) = next(&jobs) {
+                let filters = Filters { shape, weights, bias, first, answers };
+                arch.dispatch(few::Multiply { tiles, filters });
+            }
+        });
+        return;
+    }
+    let blocks = Blocks::of(shape);
     let (tiles, rest) = scratch.split_at_mut(blocks.tiles());
     let slots: Vec<Mutex<&mut [f32]>> =
         rest.chunks_exact_mut(blocks.weights() + blocks.sums()).take(threads).map(Mutex::new).collect();
@@ -120,40 +137,32 @@ pub fn convolve(
                 arch.dispatch(Transform { shape, blocks, input, from: from + panel * TALL, depth, into });
             }
         });
-        let tiles = &*tiles;
-        // The planes that a group of filters fills, of each picture.
-        let mut groups: Vec<Vec<&mut [f32]>> = Vec::new();
-        for picture in output.chunks_mut(shape.filters * height * width).take(shape.batch) {
-            for (at, group) in picture.chunks_mut(COLUMNS * height * width).enumerate() {
-                match groups.get_mut(at) {
-                    Some(groups) => groups.push(group),
-                    None => groups.push(vec![group]),
-                }
-            }
-        }
-        let jobs = Mutex::new(groups.into_iter().enumerate());
+        let (tiles, jobs) = (&*tiles, Mutex::new(groups(shape, output)));
         parallel(threads, &|slot| {
             let Some(slot) = slots.get(slot) else { return };
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
             let (packed, sums) = slot.split_at_mut(blocks.weights());
-            while let Some((at, answers)) = next(&jobs) {
-                let first = at * COLUMNS;
-                arch.dispatch(Multiply {
-                    shape,
-                    blocks,
-                    weights,
-                    bias,
-                    tiles,
-                    from,
-                    count,
-                    first,
-                    packed,
-                    sums,
-                    answers,
-                });
+            while let Some((first, answers)) = next(&jobs) {
+                let filters = Filters { shape, weights, bias, first, answers };
+                arch.dispatch(Multiply { filters, blocks, tiles, from, count, packed, sums });
             }
         });
     }
+}
+
+/// The first of each group of filters, and the planes that it fills, of each picture.
+fn groups<'a>(shape: &Shape, output: &'a mut [f32]) -> impl Iterator<Item = (usize, Vec<&'a mut [f32]>)> {
+    let (height, width) = shape.answer().unwrap_or_default();
+    let mut groups: Vec<Vec<&mut [f32]>> = Vec::new();
+    for picture in output.chunks_mut(shape.filters * height * width).take(shape.batch) {
+        for (at, group) in picture.chunks_mut(COLUMNS * height * width).enumerate() {
+            match groups.get_mut(at) {
+                Some(groups) => groups.push(group),
+                None => groups.push(vec![group]),
+            }
+        }
+    }
+    groups.into_iter().enumerate().map(|(at, planes)| (at * COLUMNS, planes))
 }
 
 /// Transforms a panel of tiles of some channels.
@@ -282,12 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn few_tiles_are_summed_as_many_are() {
+        for (batch, channels, filters, side) in
+            [(1, 70, 100, 8), (2, 33, 40, 3), (4, 3, 33, 4), (1, 130, 32, 6)]
+        {
+            let shape = Shape { batch, channels, filters, height: side, width: side, pads: [1; 4] };
+            assert!(shape.tiles() <= FEW);
+            let off = Case::new(shape).off();
+            assert!(off < 1e-5, "{shape:?}: off by {off:e}");
+        }
+    }
+
+    #[test]
     fn threads_change_no_bit() {
-        let shape = Shape { batch: 2, channels: 65, filters: 40, height: 17, width: 23, pads: [1; 4] };
-        let case = Case::new(shape);
-        let one = case.run(1);
-        for threads in [2, 3, 7] {
-            assert_eq!(case.run(threads), one, "{threads} threads");
+        for (height, width) in [(17, 23), (4, 8)] {
+            let case = Case::new(Shape { batch: 2, channels: 65, filters: 40, height, width, pads: [1; 4] });
+            let one = case.run(1);
+            for threads in [2, 3, 7] {
+                assert_eq!(case.run(threads), one, "{height}x{width} on {threads} threads");
+            }
         }
     }
 

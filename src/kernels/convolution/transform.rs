@@ -13,7 +13,10 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{super::product::TALL, SIDE, Shape, Sums};
+use super::{
+    super::product::{COLUMNS, TALL},
+    SIDE, Shape,
+};
 
 const A2: f32 = 0.5;
 const B2: f32 = 2.0;
@@ -205,9 +208,13 @@ fn weights_side(w: [Lanes; 3]) -> [Lanes; REACH] {
     side
 }
 
-/// Transforms the sums of a tile back into answers, of the filters from `first` on: `places` has those of a panel.
+/// Transforms the sums of a tile back into answers, of the filters from `first` on: `places` has those of `T` tiles.
 #[inline(always)]
-pub(super) fn output(places: &[Sums], tile: usize, first: usize) -> Square<SIDE> {
+pub(super) fn output<const T: usize>(
+    places: &[[[f32; COLUMNS]; T]],
+    tile: usize,
+    first: usize,
+) -> Square<SIDE> {
     let places = &places[..PLACES];
     let mut rows = [[[0.0; LANES]; SIDE]; REACH];
     for row in 0..REACH {
