@@ -182,6 +182,13 @@ pub(super) fn block(bytes: usize) -> Option<*mut u8> {
     block
 }
 
+/// The same of at least `bytes`, for as long as nobody asks for another: a longer one that was kept serves as well.
+pub(super) fn block_of_at_least(bytes: usize) -> Option<*mut u8> {
+    let longer = blocks::at_least(bytes);
+    let fits = HELD.load(Relaxed).saturating_add(longer as u64) <= LIMIT.load(Relaxed);
+    block(if fits { longer } else { bytes })
+}
+
 unsafe extern "system-unwind" fn reserve(this: *const sys::OrtAllocator, bytes: usize) -> *mut c_void {
     // SAFETY: the same table.
     unsafe { give(this.cast_mut(), bytes) }

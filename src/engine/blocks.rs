@@ -42,6 +42,11 @@ pub(super) fn take(bytes: usize) -> Option<*mut u8> {
     }
 }
 
+/// How many bytes to take where at least `bytes` are needed for a short time, while nobody takes others.
+pub(super) fn at_least(bytes: usize) -> usize {
+    pool::at_least(bytes)
+}
+
 /// Takes contents back, and answers how many bytes they had.
 ///
 /// # Safety

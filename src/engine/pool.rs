@@ -46,6 +46,12 @@ pub(super) fn take(length: usize, free: impl FnMut(Block)) -> Option<Block> {
     (length >= LARGE).then(|| pool().take(length, free)).flatten()
 }
 
+/// The length to ask for where a block of at least `length` is needed for a short time, while nobody asks for another:
+/// that of a kept one, if it raises no peak. Pages stay where they are then.
+pub(super) fn at_least(length: usize) -> usize {
+    if length >= LARGE { pool().at_least(length) } else { length }
+}
+
 /// Keeps on what is left of a block that was given to a fresh one.
 pub(super) fn put_back(block: Block) {
     let mut pool = pool();
@@ -103,6 +109,11 @@ impl Pool {
         self.most = self.most.max(self.used);
         self.trim(free);
         block
+    }
+
+    fn at_least(&self, length: usize) -> usize {
+        let fits = |kept: &usize| *kept >= length && self.used + *kept as u64 <= self.room.min(self.most);
+        self.kept.iter().map(|block| block.length).filter(fits).min().unwrap_or(length)
     }
 
     fn remove(&mut self, at: usize) -> Option<Block> {
@@ -167,6 +178,23 @@ mod tests {
         pool.room = 2 * SMALL as u64;
         pool.trim(|block| freed.push(block.address));
         assert_eq!((pool.used, pool.bytes, freed), (0, 2 * SMALL as u64, vec![1]));
+    }
+
+    #[test]
+    fn a_longer_block_serves_as_long_as_it_raises_no_peak() {
+        let (mut pool, mut freed) = (Pool::new(), Vec::new());
+        for length in [BIG, 2 * BIG] {
+            assert_eq!(taken(&mut pool, length, &mut freed), None);
+        }
+        keep(&mut pool, 2 * BIG, 1, &mut freed);
+        assert_eq!(pool.at_least(BIG + 1), 2 * BIG);
+        assert_eq!(pool.at_least(2 * BIG + 1), 2 * BIG + 1, "none is as long");
+        keep(&mut pool, BIG, 2, &mut freed);
+        assert_eq!(pool.at_least(BIG), BIG, "the shortest");
+        assert_eq!(taken(&mut pool, SMALL, &mut freed), None, "makes room for itself");
+        assert_eq!((pool.at_least(BIG), freed.len()), (BIG, 1));
+        pool.used += 2 * BIG as u64;
+        assert_eq!(pool.at_least(SMALL), SMALL, "it would be more than there ever was");
     }
 
     #[test]

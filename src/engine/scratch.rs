@@ -15,7 +15,8 @@ pub(super) struct Scratch {
 impl Scratch {
     /// `length` floats out of memory for `reserved`; none where it is refused.
     pub(super) fn new(length: usize, reserved: usize) -> Option<Self> {
-        let contents = allocator::block(reserved.max(length).max(1).checked_mul(size_of::<f32>())?)?;
+        let whole = reserved.max(length).max(1).checked_mul(size_of::<f32>())?;
+        let contents = allocator::block_of_at_least(whole)?;
         let bytes = length * size_of::<f32>();
         // SAFETY: as many floats fit, and nobody else has them.
         unsafe { blocks::write(contents, bytes) };
