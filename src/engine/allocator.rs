@@ -108,9 +108,14 @@ pub(super) fn step() {
     }
 }
 
+/// The most bytes that may be held, by a test's word as well.
+fn limit() -> u64 {
+    LIMIT.load(Relaxed).min(fault().held.unwrap_or(u64::MAX))
+}
+
 /// Whether a block of `bytes` may be had; if so it is counted.
 fn charge(bytes: u64) -> bool {
-    let limit = LIMIT.load(Relaxed).min(fault().held.unwrap_or(u64::MAX));
+    let limit = limit();
     let fits = |held: u64| held.checked_add(bytes).filter(|&held| held <= limit);
     let before = match STRIKES.swap(false, Relaxed) {
         true => Err(0),
@@ -185,7 +190,7 @@ pub(super) fn block(bytes: usize) -> Option<*mut u8> {
 /// The same of at least `bytes`, for as long as nobody asks for another: a longer one that was kept serves as well.
 pub(super) fn block_of_at_least(bytes: usize) -> Option<*mut u8> {
     let longer = blocks::at_least(bytes);
-    let fits = HELD.load(Relaxed).saturating_add(longer as u64) <= LIMIT.load(Relaxed);
+    let fits = HELD.load(Relaxed).saturating_add(longer as u64) <= limit();
     block(if fits { longer } else { bytes })
 }
 

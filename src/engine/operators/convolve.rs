@@ -12,7 +12,7 @@ use crate::kernels::{
     matrix::{self, Bias},
 };
 
-use super::{length, threads, told, with_scratch};
+use super::{length, optional, threads, told, with_scratch};
 
 pub(super) struct Convolution;
 
@@ -78,8 +78,7 @@ impl Kernel for Convolve {
         let (input, weights, bias) = (given(0)?, given(1)?, context.input(2)?);
         let (dims, input) = input.try_extract_tensor::<f32>()?;
         let (filters, weights) = weights.try_extract_tensor::<f32>()?;
-        let bias = bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?;
-        let bias = bias.map(|(_, bias)| bias);
+        let bias = optional(&bias)?;
         if bias.is_some_and(|bias| Some(bias.len()) != filters.first().copied().and_then(length)) {
             return Err(unusable("its bias is not one number a filter"));
         }

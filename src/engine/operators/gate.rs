@@ -9,7 +9,7 @@ use ort::{
 
 use crate::kernels::gate;
 
-use super::{length, on_threads, threads, told};
+use super::{length, on_threads, optional, threads, told};
 
 pub(super) struct Geglu;
 
@@ -63,8 +63,7 @@ impl Kernel for Gate {
             _ => return Err(unusable("its rows have no halves")),
         };
         let bias = context.input(1)?;
-        let bias =
-            bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?.map(|(_, bias)| bias);
+        let bias = optional(&bias)?;
         if bias.is_some_and(|bias| bias.len() != 2 * width) {
             return Err(unusable("its bias is not one number a column"));
         }

@@ -17,7 +17,7 @@ use std::{
 
 use ort::{
     operator::{ComputeContext, OperatorDomain},
-    value::{Shape, SymbolicDimensions, TensorElementType::Float32, ValueType},
+    value::{Shape, SymbolicDimensions, TensorElementType::Float32, ValueRef, ValueType},
 };
 
 use crate::kernels::Parallel;
@@ -114,6 +114,12 @@ fn told(lengths: Vec<i64>, mut names: Vec<String>) -> ValueType {
 fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{OPERATORS}.{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The numbers of an input that may be missing.
+fn optional<'a>(input: &'a Option<ValueRef<'_>>) -> ort::Result<Option<&'a [f32]>> {
+    let numbers = input.as_ref().map(|input| input.try_extract_tensor::<f32>()).transpose()?;
+    Ok(numbers.map(|(_, numbers)| numbers))
 }
 
 /// A length of a tensor.

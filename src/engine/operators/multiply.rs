@@ -9,7 +9,7 @@ use ort::{
 
 use crate::kernels::matrix::{self, Bias, Shape};
 
-use super::{length, threads, told, with_scratch};
+use super::{length, optional, threads, told, with_scratch};
 
 pub(super) struct Product;
 
@@ -60,10 +60,9 @@ impl Kernel for Multiply {
         let (left, right, bias) = (given(0)?, given(1)?, context.input(2)?);
         let (dims, left) = left.try_extract_tensor::<f32>()?;
         let (of_right, right) = right.try_extract_tensor::<f32>()?;
-        let bias = bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?;
+        let bias = optional(&bias)?;
         let (shape, answer) =
             shape_of(dims, of_right).ok_or_else(|| unusable("its inputs do not fit together"))?;
-        let bias = bias.map(|(_, bias)| bias);
         if bias.is_some_and(|bias| bias.len() != shape.columns) {
             return Err(unusable("its bias is not one number a column"));
         }

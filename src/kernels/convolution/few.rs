@@ -21,8 +21,8 @@ use super::{
 /// Tiles at most.
 pub(super) const FEW: usize = 4;
 
-/// Tiles of some channels, transformed.
-type Tiles = [[[f32; FEW]; CHANNELS]; PLACES];
+/// Floats of the tiles of some channels, transformed: (place, channel, tile).
+const LENGTH: usize = PLACES * CHANNELS * FEW;
 
 /// Weights of some channels for a group of filters, transformed.
 type Weights = [[[f32; COLUMNS]; CHANNELS]; PLACES];
@@ -32,7 +32,7 @@ type Sums = [[[f32; COLUMNS]; FEW]; PLACES];
 
 /// Floats of all tiles, transformed.
 pub(super) fn tiles(shape: &Shape) -> usize {
-    shape.channels.div_ceil(CHANNELS) * size_of::<Tiles>() / size_of::<f32>()
+    shape.channels.div_ceil(CHANNELS) * LENGTH
 }
 
 /// Transforms all tiles.
@@ -43,7 +43,7 @@ pub(super) fn transform(
     (threads, parallel): (usize, &Parallel<'_>),
 ) {
     let arch = Arch::new();
-    let jobs = Mutex::new(tiles.chunks_exact_mut(size_of::<Tiles>() / size_of::<f32>()).enumerate());
+    let jobs = Mutex::new(tiles.chunks_exact_mut(LENGTH).enumerate());
     parallel(threads, &|_| {
         while let Some((at, into)) = next(&jobs) {
             arch.dispatch(Transform { shape, input, first: at * CHANNELS, into });
