@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     engine::{self, Attention, Device, InPieces, Operators, Tiling},
     graph::{Bindings, Document, Halves, Inseparable, Layers, Storage, Whole},
-    kernels::{attention, convolution::Shape, gate, matrix, norm},
+    kernels::{attention, convolution::Shape, gate, gated, matrix, norm},
 };
 
 use super::{Error, bands};
@@ -274,6 +274,7 @@ fn take_ours(document: &mut Document, bound: &Bindings, in_pieces: bool) {
     // Whole, weights are arranged: then ONNX Runtime's are as fast.
     if in_pieces {
         document.multiply_in_place(&shapes, engine::OPERATORS, matrix::Shape::pays);
+        document.gate_products(&shapes, engine::OPERATORS, gated::pays);
     } else {
         document.add_in_gates(&shapes, engine::OPERATORS);
     }

@@ -212,7 +212,8 @@ impl Document {
             held += held_from[at];
             before.push((held - answered[at]).max(0) as u64);
             during.push(held.max(0) as u64 + workspace(&node, shapes));
-            reads_in_place |= node.is_ours && matches!(proto.op_type.as_str(), "Conv" | "MatMul");
+            reads_in_place |=
+                node.is_ours && matches!(proto.op_type.as_str(), "Conv" | "MatMul" | "MatMulGeglu");
             let fresh = reads(proto).into_iter().filter(|name| seen.insert((*name).to_owned()));
             let stored: u64 = fresh.filter_map(|name| weights.get(name)).sum();
             let fresh = if widens[at] { bytes(&proto.output[0]) } else { 0 };

@@ -16,6 +16,7 @@ mod fold;
 mod footing;
 mod fuse_attention;
 mod fuse_geglu;
+mod gate_products;
 mod index;
 mod layers;
 mod liveness;

@@ -79,12 +79,12 @@ impl Document {
 }
 
 /// What a product of 32-bit floats with a matrix looks like.
-fn shape_of(node: &Node, shapes: &Shapes) -> Option<Shape> {
+pub(super) fn shape_of(node: &Node, shapes: &Shapes) -> Option<Shape> {
     let of =
         |place: usize| shapes.get(node.inputs.get(place)?).filter(|known| known.element == ElementType::F32);
     let (input, weights) = (of(0)?, of(1)?);
     let (rows, depth, columns) = match (node.kind.as_str(), &input.dims[..], &weights.dims[..]) {
-        ("MatMul", [before @ .., _], &[depth, columns]) if !before.is_empty() => {
+        ("MatMul" | "MatMulGeglu", [before @ .., _], &[depth, columns]) if !before.is_empty() => {
             (before.iter().product(), depth, columns)
         }
         ("Conv", &[_, channels, height, width], &[filters, of, 1, 1])

@@ -1,6 +1,6 @@
 //! What operators take beside their answers.
 
-use super::{Known, Node, Shapes, attend_in_panels, convolve_in_tiles, multiply_in_place};
+use super::{Known, Node, Shapes, attend_in_panels, convolve_in_tiles, gate_products, multiply_in_place};
 
 /// Threads that operators of ours are planned for: each more has room of its own, of about a MiB.
 pub(super) const THREADS: usize = 2;
@@ -20,6 +20,7 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
             convolve_in_tiles::workspace(node, shapes).max(multiply_in_place::workspace(node, shapes))
         }
         "MatMul" if node.is_ours => multiply_in_place::workspace(node, shapes),
+        "MatMulGeglu" if node.is_ours => gate_products::workspace(node, shapes),
         "Conv" | "FusedConv" => {
             let (Some(weight), Some(answer)) = (of(1), node.outputs.first().and_then(|o| shapes.get(o)))
             else {

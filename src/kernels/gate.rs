@@ -73,8 +73,8 @@ impl WithSimd for Rows<'_> {
             let halves = input[row * 2 * width..][..2 * width].split_at(width);
             let output = &mut output[row * width..][..width];
             match bias {
-                Some(bias) => gate(simd, halves, Some(bias[..2 * width].split_at(width)), output),
-                None => gate(simd, halves, None, output),
+                Some(bias) => self::row(simd, halves, Some(bias[..2 * width].split_at(width)), output),
+                None => self::row(simd, halves, None, output),
             }
             row += 1;
         }
@@ -85,7 +85,12 @@ type Halves<'a> = (&'a [f32], &'a [f32]);
 
 /// A row.
 #[inline(always)]
-fn gate<S: Simd>(simd: S, (values, gates): Halves<'_>, bias: Option<Halves<'_>>, output: &mut [f32]) {
+pub(super) fn row<S: Simd>(
+    simd: S,
+    (values, gates): Halves<'_>,
+    bias: Option<Halves<'_>>,
+    output: &mut [f32],
+) {
     let (values, values_left) = S::as_simd_f32s(values);
     let (gates, gates_left) = S::as_simd_f32s(gates);
     let (output, output_left) = S::as_mut_simd_f32s(output);

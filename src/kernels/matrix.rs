@@ -15,7 +15,7 @@ use super::{
 
 /// Products that are summed at once, and columns of the block that is copied for them: what the second cache holds.
 const DEPTH: usize = 640;
-const WIDE: usize = 4 * COLUMNS;
+pub(super) const WIDE: usize = 4 * COLUMNS;
 /// Rows of a job: the more, the fewer copies.
 const MOST: usize = 32 * ROWS;
 /// Jobs of a thread, at least: the more, the less it matters if one takes longer.
@@ -60,7 +60,7 @@ impl Shape {
     }
 
     /// Rows and columns of a job: many rows, all jobs about as large, and as many for each thread.
-    fn job(&self, threads: usize) -> (usize, usize) {
+    pub(super) fn job(&self, threads: usize) -> (usize, usize) {
         let threads = threads.max(1);
         let down = match self.rows.div_ceil(MOST).max(1) {
             1 => 1,
@@ -93,16 +93,7 @@ pub fn multiply(
     let arch = Arch::new();
     let (rows, columns) = shape.job(threads);
     let parts = shape.columns.div_ceil(columns);
-    let mut jobs: Vec<Vec<&mut [f32]>> = Vec::new();
-    for (at, row) in output.chunks_exact_mut(shape.columns).take(shape.rows).enumerate() {
-        if at % rows == 0 {
-            jobs.extend((0..parts).map(|_| Vec::with_capacity(rows.min(shape.rows - at))));
-        }
-        let first = jobs.len() - parts;
-        for (part, columns) in row.chunks_mut(columns).enumerate() {
-            jobs[first + part].push(columns);
-        }
-    }
+    let jobs = split(output, shape, (rows, columns));
     let slots: Vec<Mutex<&mut [f32]>> =
         scratch.chunks_exact_mut(shape.block()).take(threads).map(Mutex::new).collect();
     let jobs = Mutex::new(jobs.into_iter().enumerate());
@@ -114,6 +105,26 @@ pub fn multiply(
             arch.dispatch(Job { shape, left, right, bias, row, column, output, block: &mut slot });
         }
     });
+}
+
+/// The rows of `output` by jobs of so many rows and columns, across before down.
+pub(super) fn split<'a>(
+    output: &'a mut [f32],
+    shape: &Shape,
+    (rows, columns): (usize, usize),
+) -> Vec<Vec<&'a mut [f32]>> {
+    let parts = shape.columns.div_ceil(columns);
+    let mut jobs: Vec<Vec<&mut [f32]>> = Vec::new();
+    for (at, row) in output.chunks_exact_mut(shape.columns).take(shape.rows).enumerate() {
+        if at % rows == 0 {
+            jobs.extend((0..parts).map(|_| Vec::with_capacity(rows.min(shape.rows - at))));
+        }
+        let first = jobs.len() - parts;
+        for (part, columns) in row.chunks_mut(columns).enumerate() {
+            jobs[first + part].push(columns);
+        }
+    }
+    jobs
 }
 
 /// Some rows and columns of the answer.
@@ -148,11 +159,7 @@ impl WithSimd for Job<'_, '_> {
                 let mut down = 0;
                 while down < output.len() {
                     let rows = ROWS.min(output.len() - down);
-                    let mut factors: [&[f32]; ROWS] = [&[]; ROWS];
-                    for at in 0..ROWS {
-                        let row = row + down + at.min(rows - 1);
-                        factors[at] = &left[row * shape.depth + from..][..depth];
-                    }
+                    let factors = factors(left, shape, (row + down, rows), (from, depth));
                     let mut panel = 0;
                     while panel * COLUMNS < wide {
                         let first = across + panel * COLUMNS;
@@ -185,9 +192,24 @@ impl WithSimd for Job<'_, '_> {
     }
 }
 
+/// Some of the factors of a dozen rows, the last row again where there are fewer.
+#[inline(always)]
+pub(super) fn factors<'a>(
+    left: &'a [f32],
+    shape: &Shape,
+    (row, rows): (usize, usize),
+    (from, depth): (usize, usize),
+) -> [&'a [f32]; ROWS] {
+    let mut factors: [&[f32]; ROWS] = [&[]; ROWS];
+    for at in 0..ROWS {
+        factors[at] = &left[(row + at.min(rows - 1)) * shape.depth + from..][..depth];
+    }
+    factors
+}
+
 /// What is there before anything is multiplied.
 #[inline(always)]
-fn begin(sums: &mut [f32], bias: Bias<'_>, row: usize, column: usize) {
+pub(super) fn begin(sums: &mut [f32], bias: Bias<'_>, row: usize, column: usize) {
     match bias {
         Bias::None => {}
         Bias::OfRows(bias) => {
@@ -217,7 +239,7 @@ fn write(into: &mut [f32], from: &[f32]) {
 /// Lays `wide` columns of some rows of `right` as products read them, a panel of columns after the other; what there is
 /// none of is zero.
 #[inline(always)]
-fn copy(
+pub(super) fn copy(
     right: &[f32],
     shape: &Shape,
     (from, depth): (usize, usize),

@@ -14,6 +14,7 @@ pub mod attention;
 pub mod convolution;
 mod exponential;
 pub mod gate;
+pub mod gated;
 pub mod matrix;
 pub mod norm;
 mod prefetch;

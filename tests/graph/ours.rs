@@ -6,10 +6,16 @@ use shortform::{engine::OPERATORS, graph::Document};
 
 use super::{as_f32, bound, inputs, name, off, parts, read, run, whole};
 
+/// What is handed over one after the other: in whole graphs, and in pieces.
+const KINDS: [&[&str]; 2] = [
+    &["gates", "biases of gates", "norms", "attention", "convolutions", "products"],
+    &["gates", "products", "gated products"],
+];
+
 #[test]
 fn operators_of_ours_answer_the_same_at_every_size() {
     let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for part in parts() {
+    for (part, kinds) in parts().into_iter().flat_map(|part| KINDS.map(|kinds| (part.clone(), kinds))) {
         let (mut document, tolerance) = read(&part);
         let mut plain = whole(&document, &part);
         let ports = plain.inputs().to_vec();
@@ -26,7 +32,7 @@ fn operators_of_ours_answer_the_same_at_every_size() {
         };
         let mut counts = Vec::new();
         let stayed = may_stay(&document);
-        for kind in ["gates", "biases of gates", "norms", "attention", "convolutions", "products"] {
+        for &kind in kinds {
             let mut hand_over = || {
                 let shapes = shapes(&document);
                 match kind {
@@ -35,7 +41,8 @@ fn operators_of_ours_answer_the_same_at_every_size() {
                     "norms" => document.norm_exactly(&shapes, OPERATORS, |_| true),
                     "attention" => document.attend_in_panels(&shapes, OPERATORS, |_| true),
                     "convolutions" => document.convolve_in_tiles(&shapes, OPERATORS, |_| true),
-                    _ => document.multiply_in_place(&shapes, OPERATORS, |_| true),
+                    "products" => document.multiply_in_place(&shapes, OPERATORS, |_| true),
+                    _ => document.gate_products(&shapes, OPERATORS, |_| true),
                 }
             };
             let count = hand_over();
@@ -66,6 +73,7 @@ fn operators_of_ours_answer_the_same_at_every_size() {
         ("attention", &["unet", "transformer"]),
         ("convolutions", &["unet", "vae_decoder"]),
         ("products", &["unet", "transformer", "text_encoder"]),
+        ("gated products", &["unet"]),
     ] {
         for part in parts().iter().map(|part| name(part)) {
             let has = families.iter().any(|family| part.starts_with(family));

@@ -24,12 +24,13 @@ use crate::kernels::Parallel;
 
 use super::scratch::Scratch;
 
-/// The domain of our operators. It has five, for 32-bit floats:
+/// The domain of our operators. It has six, for 32-bit floats:
 ///
 /// - `Conv`, with filters of 3x3 that move one step at a time, and `pads`; or of 1x1, without;
 /// - `Geglu`: the first half of each row times GELU of the second, with a bias of its columns as its second input;
 /// - `InstanceNormalization`, as ONNX has it;
 /// - `MatMul`, with a matrix as its second input and a bias of its columns as its third;
+/// - `MatMulGeglu`: `MatMul`, then `Geglu`;
 /// - `MultiHeadAttention`, with queries, keys and values of (batch, tokens, heads * width), `num_heads` and `scale`.
 pub const OPERATORS: &str = "shortform";
 
@@ -38,7 +39,8 @@ pub(super) fn domain() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(OPERATORS)?
         .add(convolve::Convolution)?
         .add(attend::Attention)?
-        .add(multiply::Product)?
+        .add(multiply::Product { is_gated: false })?
+        .add(multiply::Product { is_gated: true })?
         .add(gate::Geglu)?
         .add(normalize::InstanceNorm)
 }

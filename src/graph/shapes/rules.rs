@@ -102,6 +102,11 @@ pub(super) fn infer(node: &Node, of: Of<'_, '_>) -> Option<Vec<Known>> {
         }
         // Products.
         "MatMul" => one(product(&of(0)?.dims, &of(1)?.dims)?),
+        "MatMulGeglu" => {
+            let mut dims = product(&of(0)?.dims, &of(1)?.dims)?;
+            *dims.last_mut()? /= 2;
+            one(dims)
+        }
         "FusedMatMul" => {
             let turned = |place: usize, name: &str| -> Option<Vec<u64>> {
                 let mut dims = of(place)?.dims.clone();
