@@ -69,7 +69,8 @@ impl Rewritten {
     /// every way to hold it.
     pub(super) fn new(document: Document, bound: &Bindings, options: &engine::Options) -> Self {
         let mut late = document.clone();
-        let in_pieces = late.unpack_late().then(|| Box::new(Self::in_pieces(late, bound, options)));
+        let differs = late.unpack_late() || uses_ours(options);
+        let in_pieces = differs.then(|| Box::new(Self::in_pieces(late, bound, options)));
         Self { in_pieces, ..Self::whole(document, bound, options) }
     }
 
@@ -259,9 +260,14 @@ pub(super) fn rewrite(document: &mut Document, bound: &Bindings, options: &engin
     if options.device != Device::CoreMl {
         document.unpack_in_portions();
     }
-    if options.device == Device::Cpu && options.policy.operators == Operators::Auto {
+    if uses_ours(options) {
         take_ours(document, bound, in_pieces);
     }
+}
+
+/// Whether operators of our own run some of it: in pieces others than whole.
+fn uses_ours(options: &engine::Options) -> bool {
+    options.device == Device::Cpu && options.policy.operators == Operators::Auto
 }
 
 /// Hands to our own operators what they do faster, or in less memory.
