@@ -1,6 +1,6 @@
 //! The encoders of the picture, each with what it is told.
 
-use super::Encoding;
+use super::{Encoding, cards};
 use crate::story::{Quality, VideoEncoder};
 
 /// An encoder of libav.
@@ -13,9 +13,10 @@ pub(super) enum Codec {
     VideoToolbox,
 }
 
-/// Those that may serve for `wanted`, the best first.
+/// Those that may serve for `wanted`, the best first; NVIDIA's is none of several where there is no card of theirs.
 pub(super) fn choices(wanted: VideoEncoder) -> &'static [Codec] {
     match wanted {
+        VideoEncoder::Auto if !cards::may_have_nvidia() => &[Codec::VideoToolbox, Codec::X264],
         VideoEncoder::Auto => &[Codec::Nvenc, Codec::VideoToolbox, Codec::X264],
         VideoEncoder::X264 => &[Codec::X264],
         VideoEncoder::X265 => &[Codec::X265],

@@ -3,6 +3,7 @@
 //! [`encode`] writes a video in one pass; [`Video`] and [`sound`] read one again;
 //! [`probe`] says what a file claims to be and [`verify`] whether it keeps a platform's rules.
 
+mod cards;
 mod codecs;
 mod decoder;
 mod encode;
