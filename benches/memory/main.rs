@@ -20,7 +20,7 @@ use shortform::{
     diffusion::{self, Denoiser, Footprints, Geometry, Told, VaeDecoder, Way},
     engine::{self, Loaded, Policy, Tiling},
     graph::Storage,
-    models::{Model, PartKind},
+    models::{Catalog, Model, PartKind},
     story::Size,
 };
 
@@ -29,6 +29,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const MIB: f64 = (1u64 << 20) as f64;
 /// Under this name the program measures itself.
 const STEP: &str = "SHORTFORM_BENCH_STEP";
+
+/// The model inside of the program.
+const POCKET: &str = "pocket";
 
 /// What is measured in a process of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,7 +52,9 @@ enum How {
     Whole,
     /// Rewritten, in pieces that hold as little as can be.
     Pieces,
-    /// The same in so many MiB: what fits stays loaded from run to run.
+    /// The same, and the next piece is loaded while one runs.
+    Group,
+    /// In pieces, in so many MiB: what fits stays loaded from run to run.
     Within(u64),
     /// In as little as can be, with weights kept in fewer bits.
     Packed(Storage),
@@ -88,7 +93,10 @@ fn main() -> Result<()> {
     }
     let models = sizes::make()?;
     let step = |model: &str, part: &str, width, height, rows, how| Step {
-        model: models.join(model).display().to_string(),
+        model: match model {
+            POCKET => POCKET.to_owned(),
+            folder => models.join(folder).display().to_string(),
+        },
         part: part.into(),
         width,
         height,
@@ -104,12 +112,18 @@ fn main() -> Result<()> {
     bound("smallest: time / as exported", smallest.seconds / exported.seconds, 0.90);
     bound("smallest: MiB", smallest.peak as f64 / MIB, 330.0);
     packed(&models.join("sd15"), &smallest)?;
-    let within = show(&step("sd15", "unet", 512, 512, 1, How::Within(1000)))?;
-    bound("in pieces that may take 1000 MiB: time / in the least", within.seconds / smallest.seconds, 1.0);
+    let [least, within, ahead] = in_turn(
+        [How::Pieces, How::Within(1000), How::Group].map(|how| step("sd15", "unet", 512, 512, 1, how)),
+    )?;
+    println!(
+        "    in pieces that may take 1000 MiB: time / in the least {:>12.2}",
+        within.seconds / least.seconds
+    );
     bound("in pieces that may take 1000 MiB: MiB", within.peak as f64 / MIB, 1000.0 + own());
-    let large = show(&step("sd15", "unet", 704, 1280, 1, How::Pieces))?;
+    println!("    with the next loaded ahead: time / in the least {:>18.2}", ahead.seconds / least.seconds);
+    let [large, fastest] =
+        in_turn([How::Pieces, How::Whole].map(|how| step("sd15", "unet", 704, 1280, 1, how)))?;
     bound("704x1280 in pieces: MiB", large.peak as f64 / MIB, 650.0);
-    let fastest = show(&step("sd15", "unet", 704, 1280, 1, How::Whole))?;
     bound("704x1280 in pieces: time / our fastest", large.seconds / fastest.seconds, 1.1);
     exact(&step("sd15", "vae_decoder", 720, 1280, 1, How::Whole))?;
     let xl = show(&step("sdxl", "unet", 768, 1344, 1, How::Pieces))?;
@@ -132,6 +146,10 @@ fn main() -> Result<()> {
         show(&step("sd15", "unet", 512, 768, 2, How::Within(mebibytes)))?;
     }
     show(&step("sdxl", "unet", 512, 512, 2, How::Pieces))?;
+    for how in [How::Whole, How::Pieces] {
+        show(&step(POCKET, "unet", 288, 512, 2, how))?;
+        show(&step(POCKET, "vae_decoder", 288, 512, 1, how))?;
+    }
     foretold();
     let peak = picture(&models.join("sd15"))?;
     bound("whole picture 720x1280, text to PNG: MiB", peak as f64 / MIB, 800.0);
@@ -221,42 +239,33 @@ fn budgets(model: &Path) -> Result<()> {
     let script = folder.path().join("lighthouse.md");
     std::fs::write(&script, "A lighthouse stands by the sea, and its light can be seen from far away.\n")?;
     let generate = |budget: Option<u64>| -> Result<(u64, image::RgbImage)> {
-        let store = folder.path().join(format!("store-{}", budget.unwrap_or(0)));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
-        // It is no setting of a pipeline.
-        command.env_remove("SHORTFORM_BENCH_DIR");
-        command
-            .arg("generate")
-            .arg(&script)
-            .args(["--stop-after", "images", "--quiet", "--cache-dir"])
-            .arg(&store);
-        command.arg("--set").arg(format!("images.model={}", model.display()));
-        let sets = [
-            "images.inference_steps=2",
-            "images.guidance_scale=7.5",
-            "images.size=512x512",
-            "scenes.seconds=[5, 20]",
-        ];
-        for set in sets {
-            command.args(["--set", set]);
-        }
-        command.args([
-            "--memory-budget",
-            &budget.map_or("auto".to_owned(), |bytes| format!("{}MiB", bytes >> 20)),
-        ]);
         let output = folder.path().join(format!("{}.mp4", budget.unwrap_or(0)));
-        let peak = peak_of(command.arg("-o").arg(&output))?;
-        let stem = output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let is_picture = |path: &std::path::PathBuf| {
-            path.extension().is_some_and(|ending| ending == "png")
-                && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&stem))
+        let run = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_shortform"));
+            // It is no setting of a pipeline.
+            command.env_remove("SHORTFORM_BENCH_DIR");
+            command.arg("generate").arg(&script).arg("--quiet").args(more);
+            command.arg("--cache-dir").arg(folder.path().join(format!("store-{}", budget.unwrap_or(0))));
+            command.arg("--set").arg(format!("images.model={}", model.display()));
+            for set in [
+                "images.inference_steps=2",
+                "images.guidance_scale=7.5",
+                "images.size=512x512",
+                "scenes.seconds=[5, 20]",
+            ] {
+                command.args(["--set", set]);
+            }
+            let budget = budget.map_or("auto".to_owned(), |bytes| format!("{}MiB", bytes >> 20));
+            peak_of(command.args(["--memory-budget", &budget]).arg("-o").arg(&output))
         };
-        let files = std::fs::read_dir(folder.path())?.flatten().map(|entry| entry.path());
-        let picture = files.into_iter().find(is_picture).ok_or("no picture was written")?;
-        Ok((peak, image::open(picture)?.to_rgb8()))
+        let peak = run(&[])?;
+        // What is drawn already is only written.
+        run(&["--stop-after", "images"])?;
+        let picture = image::open(output.with_extension("scene-01.png"))?;
+        Ok((peak, picture.to_rgb8()))
     };
     let (wanted, unlimited) = generate(None)?;
-    println!("generate, 512x512, as much as it likes: {:.0} MiB", wanted as f64 / MIB);
+    println!("generate, 512x512, to the finished video, as much as it likes: {:.0} MiB", wanted as f64 / MIB);
     for share in [100, 50, 25, 10] {
         let budget = wanted * share / 100;
         let (peak, picture) = generate(Some(budget))?;
@@ -335,7 +344,7 @@ fn bound(what: &str, found: f64, most: f64) {
 /// Runs a part twice and says what it took.
 fn measure(step: &Step) -> Result<Measured> {
     engine::load()?;
-    let model = Model::open("random", Path::new(&step.model))?;
+    let model = Catalog::new(None).find(&step.model)?;
     let geometry = Geometry::of(&model)?;
     let size = Size::new(step.width, step.height);
     let kind = if step.part == "unet" { PartKind::Denoiser } else { PartKind::VaeDecoder };
@@ -360,6 +369,7 @@ fn measure(step: &Step) -> Result<Measured> {
             let bytes = mebibytes << 20;
             (Way::Pieces(bytes, Loaded::One), demand.in_pieces(bytes, 1))
         }
+        How::Group => (Way::Pieces(0, Loaded::Two), demand.in_pieces(0, 2)),
         How::Pieces | How::Packed(_) | How::Tiles(_) => (Way::Pieces(0, Loaded::One), demand.least),
         How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),
@@ -428,13 +438,14 @@ fn timestep(session: &engine::Session) -> engine::Tensor {
 
 fn told(step: &Step, model: &Model) -> Vec<(&'static str, ArrayD<f32>)> {
     let values = |shape: &[usize]| ArrayD::from_shape_fn(IxDyn(shape), |at| (at[1] % 13) as f32 / 6.0 - 1.0);
+    let config = model.find(PartKind::Denoiser).and_then(|part| part.config.as_ref());
+    let width = config.and_then(|config| config["cross_attention_dim"].as_u64()).unwrap_or(768) as usize;
+    let states = ("encoder_hidden_states", values(&[step.rows, 77, width]));
     match model.family {
-        shortform::models::Family::StableDiffusionXl => vec![
-            ("encoder_hidden_states", values(&[step.rows, 77, 2048])),
-            ("text_embeds", values(&[step.rows, 1280])),
-            ("time_ids", values(&[step.rows, 6])),
-        ],
-        _ => vec![("encoder_hidden_states", values(&[step.rows, 77, 768]))],
+        shortform::models::Family::StableDiffusionXl => {
+            vec![states, ("text_embeds", values(&[step.rows, 1280])), ("time_ids", values(&[step.rows, 6]))]
+        }
+        _ => vec![states],
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     input::write_picture,
 };
 use crate::{
-    engine::{self, DeviceChoice},
+    engine::{self, DeviceChoice, Limit, Wishes},
     models::{self, Catalog},
     stages::Cancel,
     story::Size,
@@ -96,10 +96,12 @@ fn enlarge(
 ) -> Result<RgbImage, upscale::Error> {
     let machine = engine::probe();
     let (device, why) = machine.choose(args.device)?;
-    let budget = engine::allowance(device, args.memory_budget.bytes());
+    let wished = args.memory_budget.bytes();
+    let budget = Wishes::on(device.device, wished, None).allowed(device);
     let size = Size::new(picture.width(), picture.height());
     // Asked before it is loaded: what does not fit is not tried.
     Network::inspect(model)?.plan(size, budget)?;
+    let _limit = wished.map(|_| Limit::of(budget));
     let mut upscaler = Upscaler::open(model, &engine::Options::on(device.device))?;
     let plan = upscaler.network().plan(size, budget)?;
     why.iter().for_each(|why| say(why));

@@ -23,10 +23,17 @@ impl Rung {
     /// The next way down, where there is one: what costs seconds is given up before what costs detail.
     ///
     /// `rows_matter` where memory ran out in the part that takes them; `least` are, for each size, the fewest
-    /// bytes that it can be drawn in.
-    pub fn below(self, rows_matter: bool, least: &[u64]) -> Option<Self> {
+    /// bytes that it can be drawn in; and `takes` says what the part that ran out takes in pieces of a limit: limits
+    /// at which that stays the same are left out.
+    pub fn below(self, rows_matter: bool, least: &[u64], takes: impl Fn(u64) -> u64) -> Option<Self> {
         let floor = least.get(self.size).copied().unwrap_or(0);
-        let tighter = (self.limit / 2).max(floor);
+        let half = |limit: u64| (limit / 2).max(floor);
+        let mut tighter = half(self.limit);
+        let in_vain =
+            |limit: u64| self.residency == Residency::Sequential && takes(limit) >= takes(self.limit);
+        while tighter > floor && in_vain(tighter) {
+            tighter = half(tighter);
+        }
         Some(match self.residency {
             _ if rows_matter && self.rows > 1 => Self { rows: 1, ..self },
             Residency::Resident => Self { residency: Residency::Model, ..self },
@@ -83,9 +90,18 @@ mod tests {
 
     const TOP: Rung = Rung { size: 0, rows: 2, residency: Residency::Resident, limit: 1000 };
 
-    fn steps(mut rung: Rung, rows_matter: bool, least: &[u64]) -> Vec<(Step, Rung)> {
+    fn steps(rung: Rung, rows_matter: bool, least: &[u64]) -> Vec<(Step, Rung)> {
+        steps_taking(rung, rows_matter, least, |limit| limit)
+    }
+
+    fn steps_taking(
+        mut rung: Rung,
+        rows_matter: bool,
+        least: &[u64],
+        takes: impl Fn(u64) -> u64,
+    ) -> Vec<(Step, Rung)> {
         let mut steps = Vec::new();
-        while let Some(next) = rung.below(rows_matter, least) {
+        while let Some(next) = rung.below(rows_matter, least, &takes) {
             steps.push((rung.step_to(&next), next));
             rung = next;
             assert!(steps.len() < 100, "it goes on for ever: {steps:?}");
@@ -103,6 +119,21 @@ mod tests {
     }
 
     #[test]
+    fn limits_that_change_nothing_for_what_ran_out_are_left_out() {
+        let told = |takes: fn(u64) -> u64| -> Vec<Step> {
+            let steps = steps_taking(Rung { limit: 4000, ..TOP }, false, &[100], takes);
+            steps.into_iter().map(|(step, _)| step).collect()
+        };
+        let pieces = |limits: &[u64]| {
+            [Step::OnePart].into_iter().chain(limits.iter().copied().map(Step::Pieces)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(|limit| limit), pieces(&[2000, 1000, 500, 250, 125, 100]));
+        assert_eq!(told(|limit| limit.min(300)), pieces(&[2000, 250, 125, 100]));
+        // Nothing of it stays loaded, so it takes the same at every limit: once more in the least, as others may do.
+        assert_eq!(told(|_| 100), pieces(&[2000, 100]));
+    }
+
+    #[test]
     fn rows_stay_together_where_another_part_ran_out() {
         assert!(steps(TOP, false, &[300]).iter().all(|(_, rung)| rung.rows == 2));
     }
@@ -111,10 +142,11 @@ mod tests {
         #[test]
         fn it_always_ends_and_never_goes_up(
             rows in 1usize..3, at in 0usize..4, limit in 0u64..1 << 40, rows_matter: bool,
+            most in 0u64..1 << 40,
             least in prop::collection::vec(0u64..1 << 38, 1..6),
         ) {
             let mut rung = Rung { size: 0, rows, residency: Residency::ALL[at], limit };
-            for (_, next) in steps(rung, rows_matter, &least) {
+            for (_, next) in steps_taking(rung, rows_matter, &least, |limit| limit.min(most)) {
                 prop_assert!(next != rung && next.size >= rung.size && next.rows <= rung.rows);
                 prop_assert!(next.residency >= rung.residency);
                 rung = next;

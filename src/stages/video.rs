@@ -10,8 +10,9 @@ use crate::{
     audio::{self, Measurement},
     compose::{self, Fonts, Lut, Renderer},
     digest::Digest,
+    engine::{self, Bytes},
     media::{self, Check, Encoding, Measured, Outcome},
-    pipeline::Pipeline,
+    pipeline::{Budget, Pipeline},
     store::{Key, KeyBuilder, Origin, Store},
     story::{Span, Timeline},
 };
@@ -100,6 +101,18 @@ fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Re
         threads: THREADS,
         ..Encoding::for_platform(platform, timeline.frames, pipeline.video.quality)
     };
+    if let Budget::Bytes(budget) = pipeline.memory.budget {
+        let expected =
+            engine::process().resident + Encoding::memory(encoding.encoder, encoding.quality, encoding.size);
+        if expected > budget {
+            ctx.warn(format!(
+                "memory: {} are expected while the video is encoded, and the budget is {}: `--set video.quality=draft` takes \
+                 less",
+                Bytes(expected),
+                Bytes(budget)
+            ));
+        }
+    }
     let narration = stored(ctx.store, timeline.narration, "narration")?;
     let narration = audio::decode_wav(&narration).map_err(|error| Error::new(Kind::Failed, "", error))?;
     let mixed = mix(timeline, &narration, encoding.samples(), ctx)?;

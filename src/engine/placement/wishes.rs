@@ -33,7 +33,7 @@ impl Wishes {
     }
 
     /// Bytes that may be used on `device` beside what the process holds already.
-    pub(super) fn allowed(&self, device: &DeviceMemory) -> u64 {
+    pub fn allowed(&self, device: &DeviceMemory) -> u64 {
         // What is held is in no device's free memory.
         match self.budget {
             Some(budget) if device.device == Device::Cpu => budget.saturating_sub(self.held),

@@ -2,14 +2,12 @@
 
 use super::{Lane, board::Step};
 use crate::{
+    media::Encoding,
     pipeline::{DirectorEngine, VoiceEngine},
     run::Job,
     stages::narration,
 };
 
-/// A 1080x1920 video at quality `high` took 500 MiB: measured as the growth of `generate` over its last
-/// stage, with everything before it in the store.
-const ENCODER_BYTES_A_PIXEL: u64 = 256;
 /// What loading a network of 256 MiB held at most, in times of its file; 1.04 times once it was loaded.
 const NETWORK_LOADING: f64 = 1.3;
 
@@ -37,7 +35,7 @@ impl Demand {
             asks_voice: !draft && pipeline.narration.engine == VoiceEngine::Remote,
             asks_director: !draft && pipeline.scenes.engine == DirectorEngine::Llm,
             voice: (network as f64 * NETWORK_LOADING) as u64,
-            encoder: ENCODER_BYTES_A_PIXEL * pipeline.frame_size().area(),
+            encoder: Encoding::memory(pipeline.video.encoder, pipeline.video.quality, pipeline.frame_size()),
         }
     }
 

@@ -144,11 +144,14 @@ impl Placed {
     ) -> Result<(), Error> {
         let denoiser = model.find(PartKind::Denoiser).map(|part| part.file.clone());
         let out = ran_out(&error);
-        let rows_matter = out.is_none_or(|(path, loading)| !loading && Some(path) == denoiser.as_deref());
+        let in_denoiser = out.is_some_and(|(path, _)| Some(path) == denoiser.as_deref());
+        let rows_matter = out.is_none_or(|(_, loading)| !loading && in_denoiser);
         let said = error.briefly();
         let least: Vec<u64> = self.sizes.iter().map(|size| self.least(*size)).collect();
         let before = self.rung;
-        match before.below(rows_matter, &least) {
+        // A decoder's bands are as large as there is room.
+        let takes = |limit| if in_denoiser { self.denoiser_takes(limit) } else { limit };
+        match before.below(rows_matter, &least, takes) {
             Some(next) => {
                 let step = before.step_to(&next);
                 self.rung = next;
@@ -187,6 +190,15 @@ impl Placed {
             allowed: self.allowed,
         };
         learned.keep(ctx.store);
+    }
+
+    /// Bytes that the denoiser takes in pieces of at most `limit`.
+    fn denoiser_takes(&self, limit: u64) -> u64 {
+        let (size, name) = (self.size(), PartKind::Denoiser.to_string());
+        let is_drawn =
+            |c: &&Candidate| (c.width, c.height, c.rows) == (size.width, size.height, self.rung.rows as u64);
+        let mut demands = self.candidates.iter().filter(is_drawn).flat_map(|candidate| &candidate.demands);
+        demands.find(|demand| demand.part == name).map_or(limit, |demand| demand.in_pieces(limit, 1))
     }
 
     /// The fewest bytes that `size` can be drawn in.

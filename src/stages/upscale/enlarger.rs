@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    engine::{self, Bytes},
+    engine::{self, Bytes, Wishes},
     pipeline::{Budget, Memory},
     story::{Size, Still},
     upscale::{self, Upscaler},
@@ -93,7 +93,7 @@ impl<'a> Enlarger<'a> {
             Budget::Auto => None,
             Budget::Bytes(bytes) => Some(bytes),
         };
-        let allowed = engine::allowance(device, budget);
+        let allowed = Wishes::on(device.device, budget, None).allowed(device);
         Ok((device.device, self.tightened.map_or(allowed, |less| less.min(allowed))))
     }
 
