@@ -139,3 +139,31 @@ fn a_single_picture_is_drawn_in_less_memory_too() {
     );
     assert!(place.path("snow.png").is_file());
 }
+
+#[test]
+fn steps_are_taken_one_after_the_other_until_it_fits() {
+    let place = place("steps");
+    let line = "generate scripts/film.md -o film.mp4 --device cpu --stop-after images \
+        --set images.inference_steps=1 --set images.guidance_scale=3";
+    let steps = [
+        "with one part loaded at a time",
+        "with one row of guidance at a time",
+        "with each part in pieces of at most",
+        "in a smaller size",
+    ];
+    // From where all of it is loaded, down to where only a smaller picture does.
+    for megabytes in (28..60).rev().step_by(2) {
+        let store = format!("store-{megabytes}");
+        let output = make(&place, line, &store, &format!("memory.held:refuse@{megabytes}000000"));
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(0), "in {megabytes} MB:\n{told}");
+        if steps.iter().all(|step| told.contains(step)) {
+            let lines: Vec<&str> = told.lines().filter(|line| line.contains("going on at")).collect();
+            assert!(lines.last().is_some_and(|line| line.ends_with(steps[3])), "{lines:#?}");
+            let again: std::collections::BTreeSet<_> = lines.iter().collect();
+            assert_eq!(again.len(), lines.len(), "nothing is tried twice");
+            return;
+        }
+    }
+    panic!("no limit was low enough for all steps");
+}

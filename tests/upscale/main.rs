@@ -359,7 +359,7 @@ fn the_command_enlarges_with_the_model_named_and_says_what_is_wrong() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("makes 288x512 1152x2048, at once"), "{told}");
     assert_eq!(image::open(&output).unwrap().to_rgb8().dimensions(), (1080, 1920));
-    let (code, told) = run(&fixture("x4"), &["--memory-budget", "30MiB", "--size", "720x1280"]);
+    let (code, told) = run(&fixture("x4"), &["--memory-budget", "130MiB", "--size", "720x1280"]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("tiles of"), "{told}");
     assert_eq!(image::open(&output).unwrap().to_rgb8().dimensions(), (720, 1280));
@@ -368,4 +368,31 @@ fn the_command_enlarges_with_the_model_named_and_says_what_is_wrong() {
     assert_eq!(run(Path::new("real-esrgan"), &[]).0, Some(4));
     let (code, told) = run(Path::new("auto"), &[]);
     assert!(code == Some(0) && told.contains("with lanczos"), "{told}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_keeps_a_budget_seen_from_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("small.png"), folder.path().join("large.png"));
+    picture(704, 1280).save(&input).unwrap();
+    let mut drawn = Vec::new();
+    for mebibytes in [2000, 300, 200, 160] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shortform"));
+        command.arg("upscale").arg(&input).arg("-o").arg(&output).args(["--device", "cpu", "--model"]);
+        command.arg(fixture("x4")).args(["--quiet", "--memory-budget", &format!("{mebibytes}MiB")]);
+        let mut child = command.spawn().unwrap();
+        let mut peak = 0;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            peak = peak.max(engine::process_of(child.id()).and_then(|process| process.peak).unwrap_or(0));
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        };
+        println!("{} of {mebibytes} MiB", peak >> 20);
+        assert!(status.success() && peak <= mebibytes << 20, "{status}: {} of {mebibytes} MiB", peak >> 20);
+        drawn.push(fs::read(&output).unwrap());
+    }
+    assert!(drawn.windows(2).all(|two| two[0] == two[1]), "tiles differ from the whole picture");
 }

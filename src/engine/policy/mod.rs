@@ -70,7 +70,7 @@ pub enum Operators {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tiling {
-    /// On as large tiles as fit, and on none where the whole picture does.
+    /// On none where the whole picture fits; else on bands on the processor, on as large tiles as fit elsewhere.
     #[default]
     Auto,
     /// On none: what does not fit whole is drawn smaller.
