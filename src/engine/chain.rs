@@ -194,8 +194,12 @@ impl Chain {
     }
 
     fn open(&self, at: usize, weights: Weights) -> Result<ort::session::Session, Error> {
-        build_from_memory(&self.links[at].onnx, &self.folder, &self.options, weights)
-            .map_err(|e| failed_to_open(e, &self.path, self.options.device))
+        let device = self.options.device;
+        measure(&self.path, device, Point::BeforeLoad);
+        let session = build_from_memory(&self.links[at].onnx, &self.folder, &self.options, weights)
+            .map_err(|e| failed_to_open(e, &self.path, device))?;
+        measure(&self.path, device, Point::AfterLoad);
+        Ok(session)
     }
 
     fn open_to_stay(&mut self, at: usize) -> Result<ort::session::Session, Error> {

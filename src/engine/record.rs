@@ -79,12 +79,12 @@ pub struct Measured {
     pub on: String,
     /// How often it ran.
     pub runs: u64,
-    /// At each point the largest reading.
+    /// At each point the largest of each figure; of a model in pieces, over all that were loaded.
     pub points: BTreeMap<Point, Reading>,
 }
 
 impl Measured {
-    /// The same model's, of another time: at each point the larger reading.
+    /// The same model's, of another time: at each point the larger of each figure.
     pub fn join(&mut self, other: &Self) {
         self.runs += other.runs;
         for (point, reading) in &other.points {
@@ -94,11 +94,14 @@ impl Measured {
 
     fn note(&mut self, point: Point, reading: Reading) {
         let known = self.points.entry(point).or_insert(reading);
-        let arena = known.arena.into_iter().chain(reading.arena).max_by_key(|arena| arena.held);
-        if reading.resident > known.resident {
-            *known = reading;
-        }
-        known.arena = arena;
+        // Each for itself: the card may be fullest while the process is not.
+        *known = Reading {
+            resident: known.resident.max(reading.resident),
+            peak: known.peak.max(reading.peak),
+            tensors: known.tensors.max(reading.tensors),
+            device: known.device.max(reading.device),
+            arena: known.arena.into_iter().chain(reading.arena).max_by_key(|arena| arena.held),
+        };
     }
 }
 

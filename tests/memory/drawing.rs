@@ -136,24 +136,34 @@ fn an_arena_says_what_it_holds() {
 #[test]
 fn every_point_in_the_life_of_a_model_is_measured() {
     let _alone = alone();
-    drop(engine::take_measured());
-    let held = engine::tensors().held;
     let _limit = Limit::of(1 << 40);
-    let mut drawer = TextToImage::open(&pocket(), Options::default()).unwrap();
-    draw(&mut drawer, &request(3)).unwrap();
-    drop(drawer);
-    let measured = engine::take_measured();
-    let parts: Vec<&str> = measured.iter().map(|measured| measured.part.as_str()).collect();
-    assert_eq!(parts, ["text_encoder", "unet", "vae_decoder"]);
-    for part in &measured {
-        for point in Point::ALL.into_iter().filter(|point| *point != Point::OnError) {
-            assert!(part.points.contains_key(&point), "{} {point}: {part:?}", part.part);
+    for residency in Residency::ALL {
+        drop(engine::take_measured());
+        let held = engine::tensors().held;
+        let options = Options { residency, limit: 0, ..Options::default() };
+        let mut drawer = TextToImage::open(&pocket(), options).unwrap();
+        draw(&mut drawer, &request(3)).unwrap();
+        drop(drawer);
+        // As many as there are parts, however many pieces were loaded.
+        let measured = engine::take_measured();
+        let parts: Vec<&str> = measured.iter().map(|measured| measured.part.as_str()).collect();
+        assert_eq!(parts, ["text_encoder", "unet", "vae_decoder"], "{residency}");
+        for part in &measured {
+            for point in Point::ALL.into_iter().filter(|point| *point != Point::OnError) {
+                assert!(part.points.contains_key(&point), "{residency}: no {point}: {part}");
+            }
+            let at = |point| part.points[&point];
+            // Pieces read their weights where they lie: those are no tensors.
+            if residency == Residency::Resident {
+                assert!(at(Point::AfterLoad).tensors > at(Point::BeforeLoad).tensors, "{part}");
+            }
+            assert!(
+                at(Point::AfterRun).peak.is_none_or(|peak| peak >= at(Point::AfterRun).resident),
+                "{part}"
+            );
         }
-        let at = |point| part.points[&point];
-        assert!(at(Point::AfterLoad).tensors > at(Point::BeforeLoad).tensors, "{part:?}");
-        assert!(at(Point::AfterRun).peak.is_none_or(|peak| peak >= at(Point::AfterRun).resident), "{part:?}");
+        assert_eq!(measured[1].runs, 2, "{residency}: two rows at once, two steps");
+        // The last one to be given back.
+        assert_eq!(measured[2].points[&Point::AfterRelease].tensors, held, "{residency}");
     }
-    assert_eq!(measured[1].runs, 2, "two rows at once, two steps");
-    // The last one to be given back.
-    assert_eq!(measured[2].points[&Point::AfterRelease].tensors, held);
 }
