@@ -110,14 +110,19 @@ impl fmt::Display for Measured {
         write!(f, "{} on {}, {} runs:", self.part, self.on, self.runs)?;
         for (at, (point, reading)) in self.points.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            write!(f, "{comma} {} {point}", Bytes(reading.resident))?;
-            if let Some(device) = reading.device {
-                write!(f, " ({} of the device)", Bytes(device))?;
+            let Reading { resident, peak, tensors, device, arena } = *reading;
+            write!(f, "{comma} {} {point} (tensors {}", Bytes(resident), Bytes(tensors))?;
+            if let Some(peak) = peak {
+                write!(f, ", peak {}", Bytes(peak))?;
             }
-            if let Some(Arena { held, used, most }) = reading.arena {
+            if let Some(Arena { held, used, most }) = arena {
                 let [held, used, most] = [held, used, most].map(Bytes);
-                write!(f, " (arena {held}, tensors in it {used}, at most {most})")?;
+                write!(f, ", arena {held} with {used} in use, at most {most}")?;
             }
+            if let Some(device) = device {
+                write!(f, ", {} of the device", Bytes(device))?;
+            }
+            f.write_str(")")?;
         }
         Ok(())
     }
@@ -191,13 +196,24 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_reading_of_a_point_is_kept() {
-        let reading = |resident| Reading { resident, peak: None, tensors: 0, device: None, arena: None };
-        let mut one = Measured { part: "unet".into(), on: "cpu".into(), runs: 2, points: BTreeMap::new() };
-        [5 << 20, 9 << 20, 7 << 20].into_iter().for_each(|bytes| one.note(Point::AfterRun, reading(bytes)));
+    fn the_largest_of_each_figure_is_kept_and_told() {
+        let mib = |count: u64| count << 20;
+        let reading =
+            |resident| Reading { resident: mib(resident), peak: None, tensors: 0, device: None, arena: None };
+        let mut one = Measured { part: "unet".into(), on: "cuda:0".into(), runs: 2, points: BTreeMap::new() };
+        [5, 9, 7].into_iter().for_each(|resident| one.note(Point::AfterRun, reading(resident)));
+        let arena = Some(Arena { held: mib(6), used: mib(1), most: mib(4) });
+        let full =
+            Reading { peak: Some(mib(9)), tensors: mib(2), device: Some(mib(3000)), arena, ..reading(8) };
+        one.note(Point::AfterRun, full);
         let mut two = Measured { runs: 1, ..one.clone() };
-        two.note(Point::OnError, reading(1 << 20));
+        two.note(Point::OnError, reading(1));
         one.join(&two);
-        assert_eq!(one.to_string(), "unet on cpu, 3 runs: 9.0 MiB after run, 1.0 MiB on error");
+        assert_eq!(
+            one.to_string(),
+            "unet on cuda:0, 3 runs: 9.0 MiB after run (tensors 2.0 MiB, peak 9.0 MiB, \
+             arena 6.0 MiB with 1.0 MiB in use, at most 4.0 MiB, 2.9 GiB of the device), \
+             1.0 MiB on error (tensors 0.0 MiB)"
+        );
     }
 }

@@ -125,11 +125,11 @@ fn an_arena_says_what_it_holds() {
     for measured in engine::take_measured() {
         let arena = measured.points[&Point::AfterRun].arena.expect("what is loaded at once has an arena");
         assert!(arena.most > 0 && arena.used <= arena.most && arena.most <= arena.held, "{measured}");
-        let name = &measured.part;
-        assert!(
-            measured.to_string().contains(&format!("(arena {}", Bytes(arena.held))),
-            "{name}: {measured}"
-        );
+        let told = measured.to_string();
+        let after = measured.points[&Point::AfterRun];
+        assert!(told.contains(&format!("arena {} with", Bytes(arena.held))), "{told}");
+        assert!(told.contains(&format!("after run (tensors {}", Bytes(after.tensors))), "{told}");
+        assert!(after.peak.is_none_or(|peak| told.contains(&format!("peak {}", Bytes(peak)))), "{told}");
     }
 }
 
