@@ -8,7 +8,7 @@ use super::{
     report::{MemoryAt, RunReport},
 };
 use crate::{
-    engine::{Bytes, Measured, Point},
+    engine::{Bytes, Measured, Reading},
     stages::Stage,
 };
 
@@ -99,7 +99,49 @@ pub(super) fn write_memory(page: &mut String, run: &RunReport) -> std::fmt::Resu
     Ok(())
 }
 
-/// What each model took at the points of its life: a row of bars each, over all videos.
+/// A figure of a reading, and how it is drawn in a row of 16 units.
+struct Figure {
+    name: &'static str,
+    told: &'static str,
+    y: f64,
+    height: f64,
+    of: fn(&Reading) -> Option<u64>,
+}
+
+/// The widest first: each lies upon the one before.
+const FIGURES: [Figure; 5] = [
+    Figure { name: "peak", told: "its peak until then", y: 0.0, height: 10.0, of: |reading| reading.peak },
+    Figure {
+        name: "process",
+        told: "the process",
+        y: 0.0,
+        height: 10.0,
+        of: |reading| Some(reading.resident),
+    },
+    Figure {
+        name: "tensors",
+        told: "tensors in it",
+        y: 0.0,
+        height: 10.0,
+        of: |reading| Some(reading.tensors),
+    },
+    Figure {
+        name: "arena",
+        told: "the arena it computes in",
+        y: 11.0,
+        height: 2.0,
+        of: |reading| Some(reading.arena?.held),
+    },
+    Figure {
+        name: "device",
+        told: "the card's own memory, of all programs",
+        y: 13.5,
+        height: 2.5,
+        of: |reading| reading.device,
+    },
+];
+
+/// What each model took at the points of its life, over all videos.
 pub(super) fn write_models(page: &mut String, report: &Report) -> std::fmt::Result {
     let mut models: Vec<(Stage, Measured)> = Vec::new();
     let stages = report.videos.iter().flat_map(|video| &video.stages);
@@ -112,42 +154,128 @@ pub(super) fn write_models(page: &mut String, report: &Report) -> std::fmt::Resu
             None => models.push((stage, new.clone())),
         }
     }
-    let largest = models.iter().flat_map(|(_, model)| model.points.values()).map(|r| r.resident).max();
-    let Some(largest) = largest.filter(|largest| *largest > 0) else { return Ok(()) };
-    write!(
-        page,
-        "<section><h2>Memory by models</h2><p>What the process held at most, from the top: before each was \
-         loaded, after it, before it ran, after it, after it was given back, and on errors. The dark part is what \
-         ONNX Runtime held of it; a whole row is {}.</p><div class=gantt>",
-        Bytes(largest)
-    )?;
     models.sort_by_key(|(stage, _)| *stage);
-    for (stage, model) in &models {
-        write!(
-            page,
-            "<div class=row><span class=lane>{} <small>{}</small></span>\
-             <svg style='height:44px' viewBox='0 0 1000 30' preserveAspectRatio=none role=img aria-label='memory of {}'>",
-            escape(&model.part),
-            escape(&model.on),
-            escape(&model.part),
-        )?;
-        for (at, point) in Point::ALL.iter().enumerate() {
-            let Some(reading) = model.points.get(point) else { continue };
-            let width = |bytes: u64| bytes as f64 / largest as f64 * 1000.0;
-            let y = at * 5;
+    write_bars(page, &models)
+}
+
+/// A bar for each point of each model, all on one axis.
+fn write_bars(page: &mut String, models: &[(Stage, Measured)]) -> std::fmt::Result {
+    let readings = || models.iter().flat_map(|(_, model)| model.points.values());
+    let known: Vec<&Figure> =
+        FIGURES.iter().filter(|figure| readings().any(|reading| (figure.of)(reading).is_some())).collect();
+    let largest = readings().flat_map(|reading| known.iter().filter_map(|figure| (figure.of)(reading))).max();
+    let Some(largest) = largest.filter(|largest| *largest > 0) else { return Ok(()) };
+    // Round numbers of binary units along the axis.
+    let tick = largest.div_ceil(4).next_power_of_two();
+    let ticks = largest.div_ceil(tick);
+    let along = |bytes: u64| bytes as f64 / (tick * ticks) as f64 * 1000.0;
+    let grid: String = (1..ticks).map(|at| format!("M{:.1} 0V16", along(at * tick))).collect();
+    page.push_str(
+        "<section><h2>Memory by models</h2><p>The most at each point in the life of a model, over all videos; the number is what the process held.</p>\
+         <div class=legend>",
+    );
+    known.iter().try_for_each(|Figure { name, told, .. }| {
+        write!(page, "<span><i class='box bar {name}'></i>{told}</span>")
+    })?;
+    page.push_str("</div><div class='gantt bars'>");
+    for (stage, model) in models {
+        let (part, on) = (escape(&model.part), escape(&model.on));
+        let runs = match model.runs {
+            1 => "1 run".to_owned(),
+            runs => format!("{runs} runs"),
+        };
+        write!(page, "<h3>{part} <small>{stage}, on {on}, {runs}</small></h3>")?;
+        for (point, reading) in &model.points {
+            let figures = || known.iter().filter_map(|figure| Some((figure, (figure.of)(reading)?)));
+            let told: Vec<String> =
+                figures().map(|(figure, bytes)| format!("{} {}", figure.told, Bytes(bytes))).collect();
             write!(
                 page,
-                "<g><rect class={stage} x=0 y={y} width={:.1} height=4 opacity=.45></rect>\
-                 <rect class={stage} x=0 y={y} width={:.1} height=4></rect><title>{}: {} {point}, {} of it for tensors</title></g>",
-                width(reading.resident),
-                width(reading.tensors),
-                escape(&model.part),
-                Bytes(reading.resident),
-                Bytes(reading.tensors),
+                "<div class=row><span class=lane>{point}</span><svg viewBox='0 0 1000 16' preserveAspectRatio=none \
+                 role=img><title>{part} {point}: {}</title><path class=grid d='{grid}'/>",
+                told.join(", "),
             )?;
+            for (Figure { name, y, height, .. }, bytes) in figures() {
+                let width = along(bytes);
+                write!(
+                    page,
+                    "<rect class='{stage} bar {name}' x=0 y={y} width={width:.1} height={height}></rect>"
+                )?;
+            }
+            write!(page, "</svg><span class=figure>{}</span></div>", Bytes(reading.resident))?;
         }
-        page.push_str("</svg></div>");
     }
-    page.push_str("</div></section>");
+    page.push_str("<div class=axis><span>0</span>");
+    (1..=ticks).try_for_each(|at| write!(page, "<span>{}</span>", Bytes(at * tick)))?;
+    page.push_str("</div></div></section>");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Arena, Point};
+
+    /// What follows `name` in a tag, up to the next of `ends`.
+    fn after<'a>(text: &'a str, name: &str, ends: &[char]) -> &'a str {
+        let from = text.find(name).unwrap_or_else(|| panic!("no {name} in {text}")) + name.len();
+        text[from..].split(ends).next().unwrap()
+    }
+
+    /// The figures of each row, by the lengths of its bars; and the whole axis, all in MiB.
+    fn drawn(page: &str) -> (Vec<Vec<(String, f64)>>, f64) {
+        let axis = page.rsplit("<span>").next().unwrap().split('<').next().unwrap();
+        let axis = match axis.strip_suffix(" GiB") {
+            Some(gib) => gib.parse::<f64>().unwrap() * 1024.0,
+            None => axis.strip_suffix(" MiB").unwrap().parse().unwrap(),
+        };
+        let bar = |rect: &str| {
+            let width: f64 = after(rect, "width=", &[' ']).parse().unwrap();
+            (after(rect, " bar ", &['\'']).to_owned(), width / 1000.0 * axis)
+        };
+        let row = |row: &str| row.split("<rect ").skip(1).map(bar).collect();
+        (page.split("<div class=row>").skip(1).map(row).collect(), axis)
+    }
+
+    fn model(part: &str, on: &str, readings: &[(Point, Reading)]) -> (Stage, Measured) {
+        let points = readings.iter().copied().collect();
+        (Stage::Images, Measured { part: part.into(), on: on.into(), runs: 2, points })
+    }
+
+    #[test]
+    fn whatever_is_known_of_a_model_is_drawn_to_scale() {
+        let mib = |count: u64| count << 20;
+        let plain =
+            Reading { resident: mib(207), peak: Some(mib(240)), tensors: mib(96), device: None, arena: None };
+        let mut page = String::new();
+        write_bars(&mut page, &[model("unet", "cpu", &[(Point::BeforeLoad, plain)])]).unwrap();
+        let (rows, axis) = drawn(&page);
+        assert_eq!((rows.len(), axis), (1, 256.0));
+        assert!(!page.contains("arena") && !page.contains("card"), "nobody knows of these: {page}");
+
+        let arena = Arena { held: mib(700), used: mib(10), most: mib(650) };
+        let full = Reading { arena: Some(arena), device: Some(mib(3000)), ..plain };
+        let mut page = String::new();
+        let models = [
+            model("unet", "cuda:0", &[(Point::AfterRun, full), (Point::BeforeLoad, plain)]),
+            model("<b>", "cpu", &[(Point::AfterRelease, plain)]),
+        ];
+        write_bars(&mut page, &models).unwrap();
+        let (rows, axis) = drawn(&page);
+        assert_eq!(axis, 3.0 * 1024.0);
+        let usual = [("peak", 240.0), ("process", 207.0), ("tensors", 96.0)];
+        let more = [("arena", 700.0), ("device", 3000.0)];
+        let expected = [&usual[..], &[usual.as_slice(), &more].concat(), &usual];
+        assert_eq!(rows.len(), expected.len());
+        for (row, expected) in rows.iter().zip(expected) {
+            assert_eq!(row.len(), expected.len(), "{row:?}");
+            for ((name, drawn), (known, mebibytes)) in row.iter().zip(expected) {
+                assert!(name == known && (drawn - mebibytes).abs() < 1.0, "{row:?}");
+            }
+        }
+        // The legend and the texts name what the bars are, and nothing of a model's name becomes part of the page.
+        for told in ["the card's own memory, of all programs 2.9 GiB", "on cuda:0, 2 runs", "&lt;b&gt;"] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
 }
