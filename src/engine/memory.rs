@@ -62,7 +62,20 @@ fn from_sysinfo() -> Option<Process> {
     let pid = sysinfo::get_current_pid().ok()?;
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), false);
-    Some(Process { resident: system.process(pid)?.memory(), peak: None })
+    Some(Process { resident: system.process(pid)?.memory(), peak: peak() })
+}
+
+#[cfg(target_os = "macos")]
+fn peak() -> Option<u64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    // In bytes on this system, where others count KiB.
+    u64::try_from(getrusage(UsageWho::RUSAGE_SELF).ok()?.max_rss()).ok()
+}
+
+/// The system does not tell.
+#[cfg(not(target_os = "macos"))]
+fn peak() -> Option<u64> {
+    None
 }
 
 /// Measures the machine; nothing but zeros where the system does not tell.
