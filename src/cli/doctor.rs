@@ -123,13 +123,7 @@ fn libav() -> Finding {
 fn learned(args: &Args) -> Vec<Finding> {
     let Ok(store) = args.machine.store() else { return Vec::new() };
     let found = |learned: Learned| {
-        let Learned { name, device, wished, size, residency, limit, allowed, .. } = learned;
-        let found = format!(
-            "`{name}` on {device} draws {size} for {wished}, {residency}, in {}, since it ran out of {}: \
-             `shortform cache forget` tries anew",
-            Bytes(limit),
-            Bytes(allowed)
-        );
+        let found = format!("{learned}: `shortform cache forget` tries anew");
         Finding { what: "learned", fine: true, found }
     };
     Learned::all(&store).into_iter().map(found).collect()

@@ -43,10 +43,10 @@ pub mod video;
 
 pub use context::{Cancel, Context, Happening, Progress};
 pub use error::{Error, Kind};
-pub use learned::Learned;
+pub use learned::{Ended, Learned};
 
 pub(crate) use images::failed as drawing_failed;
-pub(crate) use placed::{Placed, one_by_one, pack, place, storages};
+pub(crate) use placed::{PROCESSOR, Placed, one_by_one, pack, place, storages};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,12 +8,12 @@ use std::ops::ControlFlow;
 use super::{
     Cached, Context, Error, Kind,
     images::{self, failed, png, unusable},
-    placed::{Placed, one_by_one, pack, place},
+    placed::{PROCESSOR, Placed, one_by_one, pack, place},
 };
 use crate::{
     diffusion::{self, Footprints, Geometry, Kept, Noise, Request, Source, Start, TextToImage},
     digest::Digest,
-    engine::{Device, DeviceChoice, Tiling},
+    engine::{DeviceChoice, Tiling},
     graph::Storage,
     models::{Catalog, Model},
     pipeline::{Pipeline, Refine, WeightStorage},
@@ -187,7 +187,7 @@ impl<'a> Refiner<'a> {
             return Err(Error::new(Kind::Invalid, "refine.model", error));
         }
         let mut placed = on(plan, plan.pipeline.memory.device, size)?;
-        placed.recall(plan.digest, &plan.pipeline.memory, ctx);
+        placed.recall(plan.digest, &plan.pipeline.memory, ctx, || on(plan, PROCESSOR, size));
         placed.tell(ctx);
         let drawer = load(&plan.model, &placed)?;
         drawer.notes().iter().for_each(|line| ctx.note(line));
@@ -211,7 +211,7 @@ impl<'a> Refiner<'a> {
         drop(drawer);
         let size = placed.size();
         let of = model.as_ref().unwrap_or(&plan.model);
-        placed.step_down(error, of, ctx, || on(plan, DeviceChoice::Only(Device::Cpu), size))?;
+        placed.step_down(error, of, ctx, || on(plan, PROCESSOR, size))?;
         let mut drawer = load(of, &placed)?;
         drawer.go_on_with(undecoded);
         Ok(Self { plan, placed, model, drawer })

@@ -95,6 +95,30 @@ fn what_was_learned_is_remembered_until_it_is_forgotten() {
 }
 
 #[test]
+fn an_upscaler_begins_where_it_ended_up() {
+    let place = place("enlarged");
+    // Less than it takes for a picture at once, more than in tiles.
+    let fault = "memory.held:refuse@16000000";
+    let run = |seed: u64| {
+        let line = format!("{LINE} --seed {seed}");
+        let drawn = make(&place, &format!("{line} --stop-after images"), "store", "");
+        assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+        let output = make(&place, &line, "store", fault);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        (fallbacks(&place), said(&output))
+    };
+    let (first, _) = run(1);
+    assert!(!first.is_empty() && first.iter().all(|text| text.contains("in smaller tiles")), "{first:?}");
+    let (second, told) = run(2);
+    assert_eq!(second, Vec::<String>::new());
+    assert!(told.contains("upscale: begins in"), "{told}");
+    let doctor = said(&place.shortform("doctor").output().unwrap());
+    assert!(doctor.contains("learned") && doctor.contains("`x4` on cpu enlarges"), "{doctor}");
+    assert!(place.ends("cache forget", 0).contains("forgot 1 model"));
+    assert_eq!(run(3).0, first);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_real_limit_on_the_process_is_stepped_down_to() {
     let place = place("limited");

@@ -13,12 +13,13 @@ use super::{
 };
 use crate::{
     diffusion::{self, Footprints, Geometry, IpAdapter, Picture, Request, TextToImage},
-    engine::{self, Device, DeviceChoice},
+    engine::{self, DeviceChoice},
     models::Model,
     pipeline::Memory,
     run::Event,
     stages::{
-        Cancel, Context, Error, Learned, Placed, Stage, drawing_failed, one_by_one, pack, place, storages,
+        Cancel, Context, Error, Learned, PROCESSOR, Placed, Stage, drawing_failed, one_by_one, pack, place,
+        storages,
     },
     store::Store,
     story::Size,
@@ -89,7 +90,8 @@ impl<'a> Drawer<'a> {
         };
         let stored = told.context(|ctx| {
             if let Some(digest) = digest {
-                placed.recall(digest, &memory, ctx);
+                let again = || on(args, (&model, &geometry), looking.as_ref(), &memory, size, PROCESSOR);
+                placed.recall(digest, &memory, ctx, again);
             }
             placed.tell(ctx);
             pack(&model, placed.storage, ctx)
@@ -144,8 +146,7 @@ impl<'a> Drawer<'a> {
         let looking = adapter(self.args)?;
         let Self { args, model, geometry, memory, size, placed, stored, told, .. } = self;
         let before = placed.storage;
-        let processor = DeviceChoice::Only(Device::Cpu);
-        let again = || on(args, (model, geometry), looking.as_ref(), memory, *size, processor);
+        let again = || on(args, (model, geometry), looking.as_ref(), memory, *size, PROCESSOR);
         let of = &*stored;
         told.context(|ctx| placed.step_down(error, of, ctx, again))?;
         // On another device weights may be kept in another way.

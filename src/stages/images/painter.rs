@@ -13,7 +13,7 @@ use ndarray_npy::WriteNpyExt;
 use super::{
     super::{
         Context, Error, Kind,
-        placed::{self, Placed, place, storages},
+        placed::{self, PROCESSOR, Placed, place, storages},
     },
     card,
     plan::{Brush, Drawn, Looking, Plan, failed},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, Footprints, IpAdapter, Likeness, Noise, Options, Picture, Request, TextToImage, Unit},
-    engine::{Device, DeviceChoice},
+    engine::DeviceChoice,
     graph::Storage,
     models::Model,
     story::{Scene, Seed, Size},
@@ -46,7 +46,7 @@ impl<'a> Painter<'a> {
         let mut painter = Self { plan, drawer: None, placed: None, stored: None };
         let Some(brush) = &plan.brush else { return Ok(painter) };
         let mut placed = painter.place(brush, plan.memory.device)?;
-        placed.recall(brush.digest, plan.memory, ctx);
+        placed.recall(brush.digest, plan.memory, ctx, || painter.place(brush, PROCESSOR));
         placed.tell(ctx);
         plan.why.iter().for_each(|line| ctx.note(line));
         let drawer = painter.load(brush, placed.options())?;
@@ -143,9 +143,9 @@ impl<'a> Painter<'a> {
         // Everything loaded is given back before anything is loaded again; latents that are drawn already
         // are not drawn again.
         let undecoded = self.drawer.take().and_then(|mut drawer| drawer.take_undecoded());
-        let (processor, before) = (DeviceChoice::Only(Device::Cpu), placed.storage);
+        let before = placed.storage;
         let model = self.stored.as_ref().unwrap_or(&brush.model);
-        placed.step_down(error, model, ctx, || self.place(brush, processor))?;
+        placed.step_down(error, model, ctx, || self.place(brush, PROCESSOR))?;
         // On another device weights may be kept in another way.
         if before != placed.storage {
             self.stored = None;

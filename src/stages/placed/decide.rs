@@ -113,6 +113,7 @@ pub(crate) fn place<'a>(
             storage: storages.iter().copied().find(|way| way.map(Storage::name) == stored).flatten(),
             allowed: placement.budget,
             stepped: false,
+            left: None,
             _limit: budget.map(|_| engine::Limit::of(placement.budget)),
             why_device,
             warning: engine::tight(device, placement.predicted),

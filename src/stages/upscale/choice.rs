@@ -40,7 +40,7 @@ pub(super) struct Choice<'a> {
 pub(super) struct Model {
     pub(super) files: models::Upscaler,
     pub(super) network: Network,
-    digest: Digest,
+    pub(super) digest: Digest,
 }
 
 impl<'a> Choice<'a> {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use image::{ImageFormat, RgbImage};
 
 use super::{
-    super::{Context, Error, Kind, images},
-    choice::{Choice, Way, failed},
+    super::{Context, Ended, Error, Kind, Learned, images},
+    choice::{Choice, Model, Way, failed},
 };
 use crate::{
     digest::Digest,
@@ -24,6 +24,10 @@ pub(super) struct Enlarger<'a> {
     loaded: Option<Loaded>,
     /// The bytes it may use after memory ran out, which is less than there were before.
     tightened: Option<u64>,
+    /// Where it begins, and the bytes it might use there then; none before it was looked at.
+    begun: Option<(engine::Device, u64)>,
+    /// Whether memory ran out since a picture was last enlarged.
+    stepped: bool,
     /// Whether Lanczos stands in for the model from here on.
     given_up: bool,
     /// The size of the picture that was last told about.
@@ -43,7 +47,16 @@ struct Loaded {
 
 impl<'a> Enlarger<'a> {
     pub(super) fn new(choice: &'a Choice<'a>, memory: &'a Memory) -> Self {
-        Self { choice, memory, loaded: None, tightened: None, given_up: false, told: None }
+        Self {
+            choice,
+            memory,
+            loaded: None,
+            tightened: None,
+            begun: None,
+            stepped: false,
+            given_up: false,
+            told: None,
+        }
     }
 
     /// The way it takes for a picture of this size: the best one, unless it was given up.
@@ -58,6 +71,7 @@ impl<'a> Enlarger<'a> {
     pub(super) fn decide(&mut self, drawn: Size, ctx: &mut Context<'_>) -> Result<u64, Error> {
         let mut predicted = 0;
         if let (Way::Model, Some(model)) = (self.way(drawn), &self.choice.model) {
+            self.recall(model, drawn, ctx)?;
             let (_, budget) = self.device()?;
             match model.network.plan(drawn, budget) {
                 Ok(plan) => {
@@ -97,6 +111,34 @@ impl<'a> Enlarger<'a> {
         Ok((device.device, self.tightened.map_or(allowed, |less| less.min(allowed))))
     }
 
+    /// Begins in as little as an earlier run ended up in.
+    fn recall(&mut self, model: &Model, drawn: Size, ctx: &mut Context<'_>) -> Result<(), Error> {
+        if self.begun.is_some() {
+            return Ok(());
+        }
+        let (device, allowed) = *self.begun.insert(self.device()?);
+        let learned = Learned::recall(ctx.store, model.digest, device, drawn, allowed);
+        if let Some(learned) = learned
+            && let Ended::Enlarging { budget } = learned.ended
+            && budget < allowed
+        {
+            ctx.note(learned.line());
+            self.tightened = Some(budget);
+        }
+        Ok(())
+    }
+
+    /// A picture was enlarged: the memory that did for it is worth knowing next time.
+    fn worked(&mut self, model: &Model, drawn: Size, ctx: &Context<'_>) {
+        let stepped = std::mem::take(&mut self.stepped);
+        let (Some((device, allowed)), Some(budget)) = (self.begun, self.tightened.filter(|_| stepped)) else {
+            return;
+        };
+        let (name, model, device) = (model.network.name().to_owned(), model.digest, device.to_string());
+        let ended = Ended::Enlarging { budget };
+        Learned { name, model, device, wished: drawn, allowed, ended }.keep(ctx.store);
+    }
+
     /// After memory ran out, or the model answered no numbers: goes on in tiles of half the memory, then
     /// with Lanczos if that may stand in.
     pub(super) fn step_down(
@@ -128,7 +170,7 @@ impl<'a> Enlarger<'a> {
             error.briefly(),
             Bytes(budget)
         ));
-        self.tightened = Some(budget);
+        (self.tightened, self.stepped) = (Some(budget), true);
         Ok(())
     }
 
@@ -176,6 +218,7 @@ impl<'a> Enlarger<'a> {
         let mut loaded = match self.loaded.take() {
             Some(loaded) => loaded,
             None => {
+                self.recall(model, size, ctx)?;
                 let (device, budget) = self.device()?;
                 // Asked before it is loaded: what does not fit is not tried.
                 let predicted = model.network.plan(size, budget).map_err(failed)?.predicted;
@@ -199,6 +242,9 @@ impl<'a> Enlarger<'a> {
             };
         let enlarged = loaded.upscaler.enlarge(image, &plan, &mut report).map_err(failed);
         self.loaded = Some(loaded);
+        if enlarged.is_ok() {
+            self.worked(model, size, ctx);
+        }
         enlarged
     }
 }
