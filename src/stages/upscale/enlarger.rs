@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    engine::{self, Bytes, Wishes},
+    engine::{self, Bytes, DeviceMemory, Wishes},
     pipeline::{Budget, Memory},
     story::{Size, Still},
     upscale::{self, Upscaler},
@@ -100,15 +100,16 @@ impl<'a> Enlarger<'a> {
     }
 
     /// The device models run on, and the bytes they may use there.
-    fn device(&self) -> Result<(engine::Device, u64), Error> {
+    fn device(&self) -> Result<(DeviceMemory, u64), Error> {
         let machine = engine::probe();
-        let (device, _) = machine.choose(self.memory.device).map_err(|error| failed(error.into(), ""))?;
+        let chosen = machine.choose(self.memory.device).map_err(|error| failed(error.into(), ""))?;
+        let device = chosen.0.clone();
         let budget = match self.memory.budget {
             Budget::Auto => None,
             Budget::Bytes(bytes) => Some(bytes),
         };
-        let allowed = Wishes::on(device.device, budget, None).allowed(device);
-        Ok((device.device, self.tightened.map_or(allowed, |less| less.min(allowed))))
+        let allowed = Wishes::on(device.device, budget, None).allowed(&device);
+        Ok((device, self.tightened.map_or(allowed, |less| less.min(allowed))))
     }
 
     /// Begins in as little as an earlier run ended up in.
@@ -116,7 +117,8 @@ impl<'a> Enlarger<'a> {
         if self.begun.is_some() {
             return Ok(());
         }
-        let (device, allowed) = *self.begun.insert(self.device()?);
+        let (device, allowed) = self.device()?;
+        let (device, allowed) = *self.begun.insert((device.device, allowed));
         let learned = Learned::recall(ctx.store, model.digest, device, drawn, allowed);
         if let Some(learned) = learned
             && let Ended::Enlarging { budget } = learned.ended
@@ -222,9 +224,10 @@ impl<'a> Enlarger<'a> {
                 let (device, budget) = self.device()?;
                 // Asked before it is loaded: what does not fit is not tried.
                 let predicted = model.network.plan(size, budget).map_err(failed)?.predicted;
+                engine::tight(&device, predicted).iter().for_each(|warning| ctx.warn(warning));
                 let asked = self.memory.budget != Budget::Auto || self.tightened.is_some();
                 let limit = asked.then(|| engine::Limit::of(budget));
-                let options = engine::Options::on(device).with(self.memory.policy);
+                let options = engine::Options::on(device.device).with(self.memory.policy);
                 let opened = Upscaler::open(&model.files, &options);
                 Loaded { upscaler: opened.map_err(failed)?, _limit: limit, budget, predicted }
             }
