@@ -12,6 +12,7 @@ use super::{
     document::node,
     element::ElementType,
     fuse_attention::Attention,
+    heads,
     index::Index,
     onnx::{NodeProto, TensorProto, ValueInfoProto},
     tensor::encode,
@@ -82,8 +83,8 @@ impl Document {
         for attention in self.attentions(shapes) {
             let (keys, queries) = (attention.keys.tensor(), shapes.dims(&attention.queries));
             let Some(queries) = queries.filter(|_| self.comes_from(&index, keys, told)) else { continue };
-            let width = queries[queries.len() - 1];
-            let heads = if attention.rank == 4 { attention.heads } else { queries[0] / rows };
+            let Some(width) = attention.width(shapes) else { continue };
+            let heads = if attention.is_merged() { queries[0] / rows } else { attention.heads };
             let way = match &turn {
                 Some((up, _)) if attention.at > *up => 1,
                 Some((_, down)) if !down.contains(&attention.at) => 2,
@@ -165,13 +166,8 @@ impl Grown {
             self.integers(&ends, &[(from + wide) as i64]);
             self.integers(&axes, &[2]);
             made.push(node("Slice", &part, &[input, &starts, &ends, &axes], &[&part]));
-            let apart = format!("{part}.apart");
-            self.integers(&format!("{apart}.shape"), &[0, 0, cross.heads as i64, cross.width as i64]);
-            made.push(node("Reshape", &apart, &[&part, &format!("{apart}.shape")], &[&apart]));
-            let heads = format!("{part}.heads");
-            made.push(node("Transpose", &heads, &[&apart], &[&heads]).with_integers("perm", &[0, 2, 1, 3]));
-            let mut laid = heads;
-            if attention.rank == 3 {
+            let mut laid = self.apart(made, &part, cross.heads, &part);
+            if attention.is_merged() {
                 let merged = format!("{part}.merged");
                 self.integers(&format!("{merged}.shape"), &[-1, self.tokens as i64, cross.width as i64]);
                 made.push(node("Reshape", &merged, &[&laid, &format!("{merged}.shape")], &[&merged]));
@@ -179,7 +175,7 @@ impl Grown {
             }
             if turned {
                 let turned = format!("{part}.turned");
-                let order: &[i64] = if attention.rank == 3 { &[0, 2, 1] } else { &[0, 1, 3, 2] };
+                let order: &[i64] = if attention.is_merged() { &[0, 2, 1] } else { &[0, 1, 3, 2] };
                 made.push(node("Transpose", &turned, &[&laid], &[&turned]).with_integers("perm", order));
                 laid = turned;
             }
@@ -187,27 +183,38 @@ impl Grown {
         };
         let (keys, values) = (laid(BESIDE_KEYS, "keys", true), laid(BESIDE_VALUES, "values", false));
         let step = |what: &str| format!("{name}.{what}");
+        let queries = match attention.is_joined() {
+            true => self.apart(made, &attention.queries, cross.heads, &format!("{name}.queries")),
+            false => attention.queries.clone(),
+        };
         let (products, scores, weights) = (step("products"), step("scores"), step("weights"));
         let scale = step("scale");
         let raw = encode(element, &[attention.scale]).unwrap_or_default();
         self.constants.push(TensorProto::raw(&scale, element, &[], raw));
         let mut answer = step("answer");
         made.extend([
-            node("MatMul", &products, &[&attention.queries, &keys], &[&products]),
+            node("MatMul", &products, &[&queries, &keys], &[&products]),
             node("Mul", &scores, &[&products, &scale], &[&scores]),
             node("Softmax", &weights, &[&scores], &[&weights]).with_integer("axis", -1),
             node("MatMul", &answer, &[&weights, &values], &[&answer]),
         ]);
-        if joined && attention.rank == 4 {
-            let (by_token, beside) = (step("by_token"), step("joined"));
-            self.integers(&format!("{beside}.shape"), &[0, 0, wide as i64]);
-            made.push(
-                node("Transpose", &by_token, &[&answer], &[&by_token]).with_integers("perm", &[0, 2, 1, 3]),
-            );
-            made.push(node("Reshape", &beside, &[&by_token, &format!("{beside}.shape")], &[&beside]));
+        if joined && !attention.is_merged() {
+            let beside = step("beside");
+            let (nodes, constant) = heads::together(name, &answer, &beside);
+            made.extend(nodes);
+            self.constants.push(constant);
             answer = beside;
         }
         answer
+    }
+
+    /// `tensor` of (batch, tokens, heads * width) with its heads apart.
+    fn apart(&mut self, made: &mut Vec<NodeProto>, tensor: &str, heads: u64, name: &str) -> String {
+        let apart = format!("{name}.by_head");
+        let (nodes, constant) = heads::apart(name, tensor, heads, &apart);
+        made.extend(nodes);
+        self.constants.push(constant);
+        apart
     }
 
     /// `answer`, computed as `like` is, in the element type of `other`.

@@ -7,9 +7,9 @@
 use super::{
     Document, Shapes,
     document::{CONTRIB, node},
+    heads,
     index::Index,
     onnx::{NodeProto, TensorProto},
-    shapes::Known,
 };
 
 /// Where attention happens in a graph: `softmax(queries · keys * scale) · values`.
@@ -17,7 +17,8 @@ use super::{
 pub(super) struct Attention {
     /// The position of the node that answers it.
     pub(super) at: usize,
-    /// (batch, heads, tokens, width) or (batch * heads, tokens, width).
+    /// (batch, heads, tokens, width), (batch * heads, tokens, width) or, of more than one head, (batch, tokens, heads *
+    /// width).
     pub(super) queries: String,
     /// As the queries, with tokens of what is attended to. Not turned.
     pub(super) keys: Keys,
@@ -49,13 +50,32 @@ impl Keys {
     }
 }
 
+impl Attention {
+    /// Whether three dimensions hold the heads beside each other.
+    pub(super) fn is_joined(&self) -> bool {
+        self.rank == 3 && self.heads > 1
+    }
+
+    /// Whether the heads are part of the batch.
+    pub(super) fn is_merged(&self) -> bool {
+        self.rank == 3 && self.heads == 1
+    }
+
+    /// How many numbers of the queries a head has.
+    pub(super) fn width(&self, shapes: &Shapes) -> Option<u64> {
+        let across = *shapes.dims(&self.queries)?.last()?;
+        Some(if self.is_joined() { across / self.heads } else { across })
+    }
+}
+
 impl Document {
-    /// Every attention without a mask in the graph.
+    /// Every attention without a mask in the graph, written out or as ONNX's own operator.
     pub(super) fn attentions(&self, shapes: &Shapes) -> Vec<Attention> {
         let index = Index::new(self);
         (0..self.graph.node.len())
             .filter_map(|at| match self.graph.node[at].op_type.as_str() {
                 "Softmax" => self.attention(shapes, &index, at),
+                "Attention" => self.standard_attention(shapes, at),
                 _ => None,
             })
             .collect()
@@ -182,8 +202,7 @@ impl<'a> Replaced<'a> {
         // What follows mostly puts the heads beside each other, as the fused operator answers them.
         let (place, output, apart) = self.document.joined_answer(&self.index, attention, shapes);
         let fused_output = if apart { format!("{name}.joined") } else { output.clone() };
-        let width = shapes.get(&attention.queries).and_then(|known| known.dims.last().copied());
-        let default = 1.0 / (width.unwrap_or(1) as f64).sqrt();
+        let default = 1.0 / (attention.width(shapes).unwrap_or(1) as f64).sqrt();
         let mut fused = node("MultiHeadAttention", &name, &[&queries, &keys, &values], &[&fused_output])
             .contrib()
             .with_integer("num_heads", attention.heads as i64);
@@ -192,21 +211,9 @@ impl<'a> Replaced<'a> {
         }
         made.push(fused);
         if apart {
-            let element = |known: Option<&Known>| known.and_then(|known| known.dims.last().copied());
-            let width = element(shapes.get(&attention.values)).unwrap_or(1);
-            let shape = format!("{name}.heads");
-            self.tensors.push(TensorProto::integers(
-                &shape,
-                &[4],
-                &[0, 0, attention.heads as i64, width as i64],
-            ));
-            let split = format!("{name}.split");
-            made.push(node("Reshape", &split, &[&fused_output, &shape], &[&split]));
-            let apart = format!("{name}.apart");
-            made.push(
-                node("Transpose", &apart, &[&split], &[&answer.output[0]])
-                    .with_integers("perm", &[0, 2, 1, 3]),
-            );
+            let (nodes, constant) = heads::apart(&name, &fused_output, attention.heads, &answer.output[0]);
+            made.extend(nodes);
+            self.tensors.push(constant);
         }
         self.nodes[place] = made;
     }

@@ -6,7 +6,9 @@
 use super::{
     Document, Shapes,
     document::node,
+    element::ElementType,
     fuse_attention::{Attention, Keys},
+    heads,
     onnx::{NodeProto, TensorProto},
     tensor::encode,
 };
@@ -49,12 +51,44 @@ fn slices(
     let values = shapes.dims(&attention.values)?;
     let axis = attention.rank - 2;
     let (tokens, attended) = (queries.dims[axis], values[axis]);
-    let row = queries.element.bytes(queries.dims[..axis].iter().product::<u64>() * attended);
+    let beside = if attention.is_joined() { attention.heads } else { 1 };
+    let row = queries.element.bytes(queries.dims[..axis].iter().product::<u64>() * beside * attended);
     let count = (row * tokens).div_ceil(most.max(1)).min(MOST_SLICES).min(tokens);
     if count < 2 {
         return None;
     }
     let step = tokens.div_ceil(count);
+    if !attention.is_joined() {
+        return in_slices(attention, queries.element, (tokens, step), name, answer);
+    }
+    let (mut by_head, mut before, mut constants) =
+        (Attention { rank: 4, ..attention.clone() }, Vec::new(), Vec::new());
+    let mut lay = |tensor: &str, part: &str| {
+        let laid = format!("{name}.{part}.by_head");
+        let (nodes, constant) = heads::apart(&format!("{name}.{part}"), tensor, attention.heads, &laid);
+        before.extend(nodes);
+        constants.push(constant);
+        laid
+    };
+    by_head.queries = lay(&attention.queries, "q");
+    by_head.keys = Keys::Plain(lay(attention.keys.tensor(), "k"));
+    by_head.values = lay(&attention.values, "v");
+    let laid = format!("{name}.by_head");
+    let (made, tensors) = in_slices(&by_head, queries.element, (tokens, step), name, &laid)?;
+    let (after, constant) = heads::together(name, &laid, answer);
+    constants.push(constant);
+    Some(([before, made, after.into()].concat(), [tensors, constants].concat()))
+}
+
+/// The nodes that answer `answer` in slices of `step` of all `tokens`, each head by itself, and their constants.
+fn in_slices(
+    attention: &Attention,
+    element: ElementType,
+    (tokens, step): (u64, u64),
+    name: &str,
+    answer: &str,
+) -> Option<(Vec<NodeProto>, Vec<TensorProto>)> {
+    let axis = attention.rank - 2;
     let mut tensors = Vec::new();
     let mut integers = |part: &str, integer: i64| {
         let constant = format!("{name}.{part}");
@@ -67,7 +101,7 @@ fn slices(
         .map(|at| integers(&at.to_string(), if at * step < tokens { (at * step) as i64 } else { i64::MAX }))
         .collect();
     let (scaled, turned, by) = (format!("{name}.queries"), format!("{name}.keys"), format!("{name}.scale"));
-    tensors.push(TensorProto::raw(&by, queries.element, &[], encode(queries.element, &[attention.scale])?));
+    tensors.push(TensorProto::raw(&by, element, &[], encode(element, &[attention.scale])?));
     let order: &[i64] = match (&attention.keys, attention.rank) {
         (Keys::ByToken(_), _) => &[0, 2, 3, 1],
         (Keys::Plain(_), 3) => &[0, 2, 1],

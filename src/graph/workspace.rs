@@ -1,6 +1,9 @@
 //! What operators take beside their answers.
 
-use super::{Known, Node, Shapes, attend_in_panels, convolve_in_tiles, gate_products, multiply_in_place};
+use super::{
+    Known, Node, Shapes, attend_in_panels, convolve_in_tiles, gate_products, multiply_in_place,
+    standard_attention,
+};
 
 /// Threads that operators of ours are planned for: each more has room of its own, of about a MiB.
 pub(super) const THREADS: usize = 2;
@@ -11,6 +14,7 @@ pub(super) const THREADS: usize = 2;
 ///   there are filters, else a fixed piece for each thread (`MlasConvPrepare` of ONNX Runtime 1.31).
 /// - `MultiHeadAttention`: queries, keys and values by head (`attention/multihead_attention.cc`), and blocks
 ///   of scores for each thread.
+/// - `Attention` of the standard: all scores, where no pass could fuse it.
 pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
     const PIECE: u64 = 1 << 20;
     let of = |place: usize| shapes.get(node.inputs.get(place)?);
@@ -38,7 +42,7 @@ pub(super) fn workspace(node: &Node, shapes: &Shapes) -> u64 {
         }
         "MultiHeadAttention" if node.is_ours => attend_in_panels::workspace(node, shapes),
         "MultiHeadAttention" => all(0..3) + PIECE,
-        "Softmax" => 0,
+        "Attention" => standard_attention::workspace(node, shapes),
         _ => 0,
     }
 }

@@ -3,6 +3,7 @@
 
 mod layers;
 mod ours;
+mod standard;
 mod stored;
 
 use std::{
