@@ -37,8 +37,8 @@ pub use library::{Library, load};
 pub use memory::{Bytes, Process, SystemMemory, process, process_of, system};
 pub use operators::OPERATORS;
 pub use placement::{
-    Candidate, Demand, InPieces, Level, Placement, Residency, Share, Sharing, TooSmall, Wishes, allowance,
-    place, place_on_two, tight,
+    Candidate, Demand, Fact, InPieces, Level, Placement, Residency, Share, Sharing, TooSmall, Wishes,
+    allowance, go_together, place, place_on_two, rows_at_once, tight,
 };
 pub use policy::{
     Attention, Clean, ConvSearch, CoreMl, Cuda, Operators, Policy, Runs, Tiling, Units, Workspace,

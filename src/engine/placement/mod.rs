@@ -1,6 +1,7 @@
 //! Decides what fits where, before anything is loaded. Pure: it looks at numbers only.
 
 mod demand;
+mod exclude;
 mod level;
 mod place;
 mod residency;
@@ -12,6 +13,7 @@ mod told;
 mod wishes;
 
 pub use demand::{Candidate, Demand, InPieces};
+pub use exclude::{Fact, go_together, rows_at_once};
 pub use level::Level;
 pub use place::{Placement, TooSmall, place};
 pub use residency::Residency;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Bytes, Device, DeviceMemory},
-    Candidate, Level, Residency, Share, Wishes,
+    Candidate, Fact, Level, Residency, Share, Wishes, go_together,
 };
 
 /// What was decided.
@@ -100,12 +100,10 @@ pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> 
     let (device, candidates) = (lead.device, &lead.candidates);
     let least = candidates.iter().map(Candidate::pixels).min().unwrap_or(0);
     let may = |candidate: &Candidate| candidate.pixels() <= level.pixels().max(least);
-    // On the processor a piece is loaded by mapping it: nothing is won by loading the next one meanwhile.
-    let cards = grounds.iter().any(|ground| ground.device.device != Device::Cpu);
+    let facts = facts(grounds, wishes);
     let useful = |residency: &Residency| match wishes.residency {
         Some(wished) => *residency == wished,
-        None if wishes.drops && *residency == Residency::Resident => false,
-        None => *residency != Residency::Group || cards,
+        None => go_together(&[&facts[..], &[Fact::Held(*residency)]].concat()),
     };
     let mut sizes: Vec<_> = candidates.iter().map(Candidate::kind).collect();
     sizes.dedup();
@@ -135,6 +133,13 @@ pub(super) fn place_on(grounds: &[Ground<'_>], level: Level, wishes: Wishes) -> 
     };
     placement.tell(device, candidates, wishes, may(&candidates[0]));
     Ok(placement)
+}
+
+/// What is so, whatever is chosen.
+fn facts(grounds: &[Ground<'_>], wishes: Wishes) -> Vec<Fact> {
+    let alone = grounds.iter().all(|ground| ground.device.device == Device::Cpu);
+    let facts = [(alone, Fact::ProcessorAlone), (wishes.drops, Fact::Dropped)];
+    facts.into_iter().filter_map(|(is_so, fact)| is_so.then_some(fact)).collect()
 }
 
 /// Of the candidates that may be drawn, the one that misses by the least.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diffusion::{self, Footprints},
-    engine::{self, Candidate, Clean, Demand, DeviceChoice, Rung, Sharing, Wishes},
+    engine::{self, Candidate, Clean, Demand, DeviceChoice, Fact, Rung, Sharing, Wishes},
     graph::Storage,
     models::PartKind,
     pipeline::{Budget, Memory, WeightStorage},
@@ -24,7 +24,7 @@ pub(crate) fn storages(memory: &Memory) -> Vec<Option<Storage>> {
 
 /// What is wished where pictures are drawn one after the other: of two devices that would share them, the first.
 pub(crate) fn one_by_one(memory: &Memory) -> Memory {
-    let beside = memory.beside.filter(|_| memory.share != Sharing::Pictures);
+    let beside = memory.beside.filter(|_| engine::go_together(&[Fact::Shared(memory.share), Fact::OneByOne]));
     Memory { beside, ..memory.clone() }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn place<'a>(
     let unusable = |error| failed(diffusion::Error::Engine(error), "");
     // The two devices are those that were asked for: the processor, as the last resort, works alone.
     let sharing = memory.share;
-    let shares = sharing != Sharing::Guidance || rows == 2;
+    let shares = rows == 2 || engine::go_together(&[Fact::Shared(sharing), Fact::Unguided]);
     let both = memory.beside.filter(|_| shares && device == memory.device);
     let (device, why_device) = machine.choose(device).map_err(unusable)?;
     let mut session = engine::Options::on(device.device).with(memory.policy);
@@ -50,11 +50,7 @@ pub(crate) fn place<'a>(
         Some(second) => Some(machine.choose(second).map_err(unusable)?.0),
         None => None,
     };
-    let rows = match memory.batch {
-        _ if second.is_some() && sharing == Sharing::Guidance => 1..=1,
-        Some(batch) => batch.min(rows)..=batch.min(rows),
-        None => 1..=rows,
-    };
+    let rows = engine::rows_at_once(second.map(|_| sharing), rows, memory.batch);
     let budget = match memory.budget {
         Budget::Auto => None,
         Budget::Bytes(bytes) => Some(bytes),
