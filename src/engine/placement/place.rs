@@ -164,9 +164,10 @@ fn too_small(grounds: &[Ground<'_>], candidates: impl Iterator<Item = usize>, wi
 
 #[cfg(test)]
 impl Placement {
-    /// Which candidate, rows aside, and how it is held: the less, the faster.
-    pub(super) fn speed(&self) -> (usize, Residency) {
-        (self.candidate, self.residency)
+    /// Which candidate, of those that differ in nothing but their rows, of which there are so many, and how it is held:
+    /// the less, the faster.
+    pub(super) fn speed(&self, rows: usize) -> (usize, Residency) {
+        (self.candidate / rows, self.residency)
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::sample::{GIB, MIB, candidate, device, of, random},
+        super::sample::{GIB, MIB, any_device, any_wishes, candidate, device, is_excluded, of, random},
         *,
     };
 
@@ -289,28 +290,45 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn a_placement_fits_and_more_memory_never_draws_smaller_or_slower(
-            budget in 0..8 * GIB,
-            more in 0..8 * GIB,
+        fn a_placement_fits_excludes_what_is_excluded_and_more_memory_never_draws_smaller_or_slower(
+            device in any_device(),
+            more in 0..32 * GIB,
+            wishes in any_wishes(),
             parts in prop::collection::vec((1..4 * GIB, 1..16_000u64, 1..100u64), 1..4),
-            cuda in any::<bool>(),
         ) {
-            let device = DeviceMemory {
-                device: if cuda { Device::Cuda(0) } else { Device::Cpu },
-                ..device(64 * GIB, 60 * GIB)
-            };
             let candidates = random(&parts, &[2, 1]);
-            let speed = |placement: &Placement| (placement.candidate / 2, placement.residency);
-            match place(&device, of(budget), &candidates) {
-                Err(error) => prop_assert!(error.needed > budget),
+            let allowed = wishes.allowed(&device);
+            prop_assert!(allowed <= wishes.budget.unwrap_or(device.free));
+            let useful = |residency: &Residency| match wishes.residency {
+                Some(wished) => *residency == wished,
+                None => !is_excluded(&[&device], wishes, *residency),
+            };
+            match place(&device, wishes, &candidates) {
+                Err(error) => {
+                    prop_assert_eq!(error.budget, allowed);
+                    prop_assert!(error.needed > allowed && !error.to_string().is_empty());
+                    let ways = Residency::ALL.into_iter().filter(useful);
+                    let smallest = &candidates[candidates.len() - 2..];
+                    for way in ways {
+                        prop_assert!(smallest.iter().all(|smallest| smallest.held(way) > allowed), "{way} fits");
+                    }
+                }
                 Ok(placement) => {
-                    prop_assert!(placement.predicted <= budget);
-                    prop_assert!(cuda || placement.residency != Residency::Group);
-                    let richer = place(&device, of(budget + more), &candidates);
+                    prop_assert_eq!(placement.device, device.device);
+                    prop_assert!(placement.predicted <= allowed && placement.budget == allowed);
+                    prop_assert!(useful(&placement.residency), "{} is excluded", placement.residency);
+                    let richer = DeviceMemory {
+                        total: device.total + more,
+                        free: device.free + more,
+                        ..device.clone()
+                    };
+                    let budget = wishes.budget.map(|budget| budget + more);
+                    let richer = place(&richer, Wishes { budget, ..wishes }, &candidates);
+                    prop_assert!(richer.is_ok(), "with more memory nothing fits: {:?}", richer);
                     let richer = richer.unwrap();
-                    prop_assert!(speed(&richer) <= speed(&placement));
+                    prop_assert!(richer.speed(2) <= placement.speed(2));
                     // What stays loaded need not be loaded again: the more, the faster.
-                    if speed(&richer) == speed(&placement) {
+                    if richer.speed(2) == placement.speed(2) {
                         prop_assert!(richer.predicted >= placement.predicted);
                     }
                 }

@@ -1,9 +1,12 @@
 //! Devices and models for the tests.
 
+use proptest::prelude::*;
+
 use super::{
     super::{Device, DeviceMemory},
-    Candidate, Demand, InPieces, Wishes,
+    Candidate, Demand, Fact, InPieces, Residency, Wishes,
     demand::DENOISER,
+    exclude::EXCLUDED,
 };
 
 pub(super) const MIB: u64 = 1 << 20;
@@ -38,6 +41,31 @@ pub(super) fn candidate(width: u32, height: u32) -> Candidate {
             part("vae decoder", 100 * MIB, pixels * 1000),
         ],
     }
+}
+
+/// A device of any kind, from 256 MiB to 64 GiB, of which any part is free.
+pub(super) fn any_device() -> impl Strategy<Value = DeviceMemory> {
+    let kind = prop::sample::select(vec![Device::Cpu, Device::Cuda(0), Device::CoreMl]);
+    let memory = (256 * MIB..64 * GIB).prop_flat_map(|total| (Just(total), 0..=total));
+    (kind, memory).prop_map(|(kind, (total, free))| DeviceMemory { device: kind, ..device(total, free) })
+}
+
+/// Anything that may be wished for, up to 64 GiB.
+pub(super) fn any_wishes() -> impl Strategy<Value = Wishes> {
+    let residency = prop::option::of(prop::sample::select(Residency::ALL.to_vec()));
+    let wishes = (prop::option::of(0..64 * GIB), 0..GIB, residency, any::<bool>());
+    wishes.prop_map(|(budget, held, residency, drops)| Wishes { budget, held, residency, drops })
+}
+
+/// Whether the table excludes that a model is held so, which nobody wished for, where `devices` take part.
+pub(super) fn is_excluded(devices: &[&DeviceMemory], wishes: Wishes, residency: Residency) -> bool {
+    let is_so = |fact: Fact| match fact {
+        Fact::Held(held) => held == residency,
+        Fact::ProcessorAlone => devices.iter().all(|device| device.device == Device::Cpu),
+        Fact::Dropped => wishes.drops,
+        Fact::Shared(_) | Fact::Rows(_) | Fact::Unguided | Fact::OneByOne => false,
+    };
+    wishes.residency.is_none() && EXCLUDED.iter().any(|&(one, other)| is_so(one) && is_so(other))
 }
 
 /// Three sizes, with weights as they are and packed, in so many rows, of parts that have weights, values for each pixel

@@ -127,8 +127,10 @@ mod tests {
     use super::{
         super::{
             super::policy,
-            Residency, allowance, place,
-            sample::{GIB, MIB, candidate, device, of, random},
+            Fact, Residency, allowance,
+            exclude::EXCLUDED,
+            place, rows_at_once,
+            sample::{GIB, MIB, any_device, any_wishes, candidate, device, is_excluded, of, random},
         },
         *,
     };
@@ -195,32 +197,50 @@ mod tests {
 
         #[test]
         fn two_devices_are_never_above_their_budgets_and_more_memory_is_never_slower(
-            free in prop::array::uniform2(0..16 * GIB),
-            more in prop::array::uniform2(0..16 * GIB),
-            budget in prop::option::of(0..8 * GIB),
+            devices in prop::array::uniform2(any_device()),
+            more in prop::array::uniform2(0..32 * GIB),
+            wishes in any_wishes(),
             parts in prop::collection::vec((1..4 * GIB, 1..16_000u64, 1..100u64), 1..4),
-            same: bool, processor: bool,
+            same: bool, batch in prop::option::of(1..3u64),
             sharing in prop::sample::select(vec![Sharing::Guidance, Sharing::Pictures, Sharing::Parts]),
         ) {
-            let candidates = random(&parts, &[1]);
-            let place = |free: [u64; 2]| {
-                let kind = |index| if processor { Device::Cpu } else { Device::Cuda(index) };
-                let one = DeviceMemory { device: kind(0), ..device(64 * GIB, free[0]) };
-                let other = DeviceMemory { device: Device::Cuda(1), ..device(64 * GIB, free[1]) };
-                let second = if same { one.clone() } else { other };
-                place_on_two(&one, &second, sharing, Wishes { budget, ..Wishes::default() }, &candidates)
+            let rows: Vec<u64> = rows_at_once(Some(sharing), 2, batch).rev().collect();
+            prop_assert!(!rows.is_empty());
+            for &rows in &rows {
+                let pair = [Fact::Shared(sharing), Fact::Rows(rows)];
+                prop_assert!(!EXCLUDED.iter().any(|&(one, other)| [one, other] == pair), "{:?}", pair);
+            }
+            let candidates = random(&parts, &rows);
+            let [first, mut second] = devices;
+            if same {
+                second = first.clone();
+            } else if first.device == second.device {
+                // There is one processor, and one CoreML.
+                second.device = Device::Cuda(1);
+            }
+            let place = |more: [u64; 2]| {
+                let richer = |device: &DeviceMemory, more| DeviceMemory {
+                    total: device.total + more,
+                    free: device.free + more,
+                    ..device.clone()
+                };
+                let second = if same { richer(&second, more[0]) } else { richer(&second, more[1]) };
+                place_on_two(&richer(&first, more[0]), &second, sharing, wishes, &candidates)
             };
-            match place(free) {
+            match place([0, 0]) {
                 Err(error) => prop_assert!(error.needed > error.budget),
                 Ok(placement) => {
                     prop_assert_eq!(placement.shares.len(), if same { 1 } else { 2 });
-                    for (share, free) in placement.shares.iter().zip(free) {
+                    for (share, device) in placement.shares.iter().zip([&first, &second]) {
+                        prop_assert_eq!(share.device, device.device);
                         prop_assert!(share.predicted <= share.budget);
-                        prop_assert!(share.budget <= budget.unwrap_or(free));
+                        prop_assert!(share.budget <= wishes.budget.unwrap_or(device.free));
                     }
                     prop_assert!(placement.limit <= placement.shares[0].predicted);
-                    let richer = place([free[0] + more[0], free[1] + more[1]]);
-                    prop_assert!(richer.is_ok_and(|richer| richer.speed() <= placement.speed()));
+                    prop_assert!(!is_excluded(&[&first, &second], wishes, placement.residency));
+                    prop_assert!(wishes.residency.is_none_or(|wished| wished == placement.residency));
+                    let richer = place(more);
+                    prop_assert!(richer.is_ok_and(|richer| richer.speed(rows.len()) <= placement.speed(rows.len())));
                 }
             }
         }
