@@ -94,7 +94,7 @@ fn read(text: &str) -> Fault {
 /// Whether sessions that are opened now are to take their memory here.
 ///
 /// Where nothing is limited, ONNX Runtime's own arena serves whole models: it keeps the pages it was given, and
-/// fresh ones cost a sixth of the time of a UNet and its decoder.
+/// fresh ones cost a tenth of the time of a UNet.
 pub(super) fn counts() -> bool {
     LIMIT.load(Relaxed) != u64::MAX || fault().step.is_some() || fault().held.is_some()
 }
