@@ -30,6 +30,7 @@ bench-gpu:
 check: setup
     cargo fmt --check
     cargo clippy --release --locked --all-targets -- --deny warnings
+    cargo clippy --release --locked --no-default-features -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --no-deps
     git ls-files '*.sh' .ci/run | xargs bash -n
 

@@ -62,20 +62,6 @@ impl Encoding {
         }
     }
 
-    /// Bytes that a program grows by, about, while it renders and encodes this: what `generate` took at 1080x1920 over
-    /// what it held before, by pixels of a frame. Most are frames that wait to be looked ahead at.
-    pub fn memory(encoder: VideoEncoder, quality: Quality, size: Size) -> u64 {
-        let of_a_pixel = match (encoder, quality) {
-            (VideoEncoder::X265, Quality::Draft) => 150,
-            (VideoEncoder::X265, Quality::Standard) => 200,
-            (VideoEncoder::X265, Quality::High) => 250,
-            (_, Quality::Draft) => 80,
-            (_, Quality::Standard) => 150,
-            (_, Quality::High) => 240,
-        };
-        of_a_pixel * size.area()
-    }
-
     /// Whether this makes a video at all.
     pub(super) fn check(&self) -> super::Result<()> {
         let Size { width, height } = self.size;

@@ -102,8 +102,7 @@ fn render(pipeline: &Pipeline, timeline: &Timeline, ctx: &mut Context<'_>) -> Re
         ..Encoding::for_platform(platform, timeline.frames, pipeline.video.quality)
     };
     if let Budget::Bytes(budget) = pipeline.memory.budget {
-        let expected =
-            engine::process().resident + Encoding::memory(encoding.encoder, encoding.quality, encoding.size);
+        let expected = engine::process().resident + encoding.encoder.memory(encoding.quality, encoding.size);
         if expected > budget {
             ctx.warn(format!(
                 "memory: {} are expected while the video is encoded, and the budget is {}: `--set video.quality=draft` takes \

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use shortform::engine;
 
-use super::program::Place;
+use super::program::{Place, said};
 
 /// Draws the picture of one scene at the model's own size; the exit code, the most the process held, and the picture.
 fn draw(place: &Place, name: &str, budget: &str) -> (i32, u64, Option<image::RgbImage>) {
@@ -56,4 +56,21 @@ fn a_video_is_drawn_in_less_than_it_likes_and_refused_where_that_is_too_little()
         kept += 1;
     }
     assert!(kept >= 3, "only {kept} budgets were enough");
+}
+
+#[test]
+fn a_budget_that_encoding_will_not_keep_is_said_before() {
+    let place = Place::new("encoding");
+    place.script(
+        "film",
+        &["The sea is wide, and a lighthouse stands above it.", "Its light is seen from far away."],
+    );
+    let warns = |budget: &str| {
+        let line = format!("generate scripts/film.md -o film.mp4 --draft --memory-budget {budget}");
+        let _ = fs::remove_dir_all(place.path("store"));
+        let output = place.shortform(&line).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        said(&output).contains("are expected while the video is encoded, and the budget is")
+    };
+    assert!(warns("100MiB") && !warns("2GiB"));
 }

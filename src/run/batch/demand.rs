@@ -2,7 +2,6 @@
 
 use super::{Lane, board::Step};
 use crate::{
-    media::Encoding,
     pipeline::{DirectorEngine, VoiceEngine},
     run::Job,
     stages::narration,
@@ -35,7 +34,7 @@ impl Demand {
             asks_voice: !draft && pipeline.narration.engine == VoiceEngine::Remote,
             asks_director: !draft && pipeline.scenes.engine == DirectorEngine::Llm,
             voice: (network as f64 * NETWORK_LOADING) as u64,
-            encoder: Encoding::memory(pipeline.video.encoder, pipeline.video.quality, pipeline.frame_size()),
+            encoder: pipeline.video.encoder.memory(pipeline.video.quality, pipeline.frame_size()),
         }
     }
 
