@@ -191,6 +191,7 @@ mod tests {
         std::fs::write(path(&store), b"{\"version\": 0, \"ways\": []}").unwrap();
         assert_eq!(recall(1), None);
     }
+
     #[test]
     fn each_end_is_told_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
