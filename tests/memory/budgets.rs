@@ -66,7 +66,9 @@ fn a_budget_that_encoding_will_not_keep_is_said_before() {
         &["The sea is wide, and a lighthouse stands above it.", "Its light is seen from far away."],
     );
     let warns = |budget: &str| {
-        let line = format!("generate scripts/film.md -o film.mp4 --draft --memory-budget {budget}");
+        let line = format!(
+            "generate scripts/film.md -o film.mp4 --draft --platform tiktok --memory-budget {budget}"
+        );
         let _ = fs::remove_dir_all(place.path("store"));
         let output = place.shortform(&line).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
