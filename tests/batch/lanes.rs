@@ -37,8 +37,8 @@ fn drawn_while_encoding(events: &[Value]) -> usize {
 fn what_does_not_fit_together_never_runs_together() {
     let place = Place::new("memory budget");
     place.scripts(5);
-    // Each fits alone, with 300 MiB for drawing and 5 MiB for encoding, as the plan says.
-    let (events, code) = place.events("batch scripts -o roomy --memory-budget 2GiB");
+    // Each fits alone, with 300 MiB for drawing and 9 MiB for encoding, as the plan says.
+    let (events, code) = place.events("batch scripts -o roomy --memory-budget 2GiB --set video.quality=high");
     assert_eq!(code, Some(0));
     assert!(drawn_while_encoding(&events) > 0, "with room enough both lanes work at once");
     let expected = place.report("roomy")["runs"][0]["held"][0].clone();
@@ -48,8 +48,9 @@ fn what_does_not_fit_together_never_runs_together() {
 
     std::fs::remove_dir_all(place.path("store")).unwrap();
     let own = place.report("roomy")["runs"][0]["memory"][0]["own"].as_u64().unwrap();
-    let tight = (foretold + own + (2 << 20)) >> 20;
-    let (events, code) = place.events(&format!("batch scripts -o tight --memory-budget {tight}MiB"));
+    let tight = (foretold + own + (4 << 20)) >> 20;
+    let (events, code) =
+        place.events(&format!("batch scripts -o tight --memory-budget {tight}MiB --set video.quality=high"));
     assert_eq!(code, Some(0));
     assert_eq!(drawn_while_encoding(&events), 0, "{tight} MiB hold a picture or a video, not both");
     let memory = place.report("tight")["runs"][0].clone();
