@@ -885,7 +885,7 @@ mod stages {
         }
         let pipeline = settings(&[
             ("images.model", "velocity"),
-            ("images.size", "152x488"),
+            ("images.size", "304x976"),
             ("memory.offload", "sequential"),
             ("memory.vae_tiling", "exact"),
         ]);

@@ -1,5 +1,7 @@
 """Seconds that one step of a UNet, two rows, takes diffusers on torch with its own offloads:
-peer.py tiny|sd15|sdxl WIDTH HEIGHT none|model|sequential float32|float16 RUNS DEVICE.
+peer.py tiny|sd15|sdxl WIDTH HEIGHT none|model|group|leaf|sequential float32|float16 RUNS DEVICE.
+
+`group` and `leaf` are its group offload by blocks and by leaves, the next one prefetched on a stream of its own.
 
 Answers one line of JSON: {"seconds": ..}, of the last run, or {"left_out": why}. Weights are random.
 """
@@ -38,6 +40,9 @@ def pipeline(model: str, kind: torch.dtype):
 def offload(pipe, how: str, device: str) -> None:
     if how == "model":
         pipe.enable_model_cpu_offload(device=device)
+    elif how in ("group", "leaf"):
+        by = {"offload_type": "block_level", "num_blocks_per_group": 1} if how == "group" else {"offload_type": "leaf_level"}
+        pipe.enable_group_offload(onload_device=torch.device(device), use_stream=device.startswith("cuda"), **by)
     elif how == "sequential":
         pipe.enable_sequential_cpu_offload(device=device)
     else:

@@ -4,14 +4,22 @@ use std::{path::Path, process::Command};
 
 use serde::Deserialize;
 
-use super::{MIB, Measured, RUNS, Result, Watch, free};
+use super::{
+    MIB, RUNS, Result,
+    card::{Watch, free},
+    step::{How, Measured},
+};
 
-/// The offloads of diffusers, by the names that `peer.py` knows, and the row of ours that does the same.
-const WAYS: [(&str, &str, usize); 3] = [
-    ("none", "all on the card", 0),
-    ("model", "enable_model_cpu_offload", 0),
-    ("sequential", "enable_sequential_cpu_offload", 2),
+/// The offloads of diffusers, by the names that `peer.py` knows, and how ours holds the model to be compared with each.
+const WAYS: [(&str, &str, How); 5] = [
+    ("none", "all on the card", How::Resident),
+    ("model", "enable_model_cpu_offload", How::Resident),
+    ("group", "enable_group_offload, blocks", How::Group),
+    ("leaf", "enable_group_offload, leaves", How::Group),
+    ("sequential", "enable_sequential_cpu_offload", How::Sequential),
 ];
+/// What ours is to take at most, of its time and of its memory.
+const GOALS: [f64; 2] = [1.0, 0.8];
 
 /// What `peer.py` answers: either.
 #[derive(Deserialize)]
@@ -20,9 +28,14 @@ struct Told {
     left_out: Option<String>,
 }
 
-/// Prints a row for each offload, with what `ours` takes of its time and memory; `ours` in the order of
-/// [`How`](super::How).
-pub(super) fn show(device: u32, model: &str, size: (u32, u32), ours: &[Option<Measured>]) {
+/// Prints a row for each offload in `precision`, with what `ours` takes of its time and memory.
+pub(super) fn show(
+    device: u32,
+    model: &str,
+    size: (u32, u32),
+    precision: &str,
+    ours: &[(How, Option<Measured>)],
+) {
     let Some(python) = std::env::var_os("SHORTFORM_BENCH_PYTHON") else {
         println!(
             "   diffusers: not measured: SHORTFORM_BENCH_PYTHON names no Python with torch and diffusers"
@@ -30,18 +43,23 @@ pub(super) fn show(device: u32, model: &str, size: (u32, u32), ours: &[Option<Me
         return;
     };
     for (way, name, beside) in WAYS {
-        let what = format!("   diffusers, {name}");
-        let Some(Some(ours)) = ours.get(beside) else {
-            println!("{what:<50} not measured: there is nothing to compare it with");
+        let what = format!("   diffusers, {precision}, {name}");
+        let Some((_, Some(ours))) = ours.iter().find(|(how, found)| *how == beside && found.is_some()) else {
             continue;
         };
-        match measure(Path::new(&python), device, model, size, way, &ours.precision) {
-            Ok((seconds, peak)) => println!(
-                "{what:<50} {seconds:>8.3} {:>10.0}   ours takes {:.2} of the time, {:.2} of the memory",
-                peak as f64 / MIB,
-                ours.seconds / seconds,
-                ours.peak as f64 / peak as f64
-            ),
+        match measure(Path::new(&python), device, model, size, way, precision) {
+            Ok((seconds, peak)) => {
+                let taken = [ours.seconds / seconds, ours.peak as f64 / peak as f64];
+                let verdict = if (0..2).all(|at| taken[at] <= GOALS[at]) { "" } else { "  missed" };
+                println!(
+                    "{what:<50} {seconds:>8.3} {:>10.0}   ours takes {:.2} of the time, at most {:.1}; {:.2} of the memory, at most {:.1}{verdict}",
+                    peak as f64 / MIB,
+                    taken[0],
+                    GOALS[0],
+                    taken[1],
+                    GOALS[1]
+                );
+            }
             Err(error) => println!("{what:<50} not measured: {error}"),
         }
     }

@@ -12,7 +12,7 @@ from diffusers import UNet2DConditionModel
 import peer
 
 
-WAYS = ("none", "model", "sequential")
+WAYS = ("none", "model", "group", "leaf", "sequential")
 
 
 def without_index(pipe, how: str, device: str) -> None:
@@ -44,14 +44,18 @@ class Peer(unittest.TestCase):
             self.assertTrue(torch.equal(predicted[how], predicted["none"]), how)
 
     def test_the_offloads_are_those_of_diffusers(self):
-        hooks = {}
+        hooks, groups = {}, {}
         for how in WAYS:
             pipe = peer.pipeline("tiny", torch.float32)
             peer.offload(pipe, how, "cpu")
             hooks[how] = sum(hasattr(module, "_hf_hook") for module in pipe.unet.modules())
+            groups[how] = sum(bool(getattr(module, "_diffusers_hook", None)) for module in pipe.unet.modules())
         self.assertEqual(hooks["none"], 0)
         self.assertEqual(hooks["model"], 1)
         self.assertGreater(hooks["sequential"], 50)
+        self.assertEqual(groups["none"], 0)
+        self.assertGreater(groups["group"], 3)
+        self.assertGreater(groups["leaf"], 50)
 
     def test_the_real_sizes_are_those_of_the_models(self):
         for model, millions in (("sd15", 859.5), ("sdxl", 2567.5)):

@@ -365,9 +365,9 @@ fn measure(step: &Step) -> Result<Measured> {
     let (way, need) = match step.how {
         How::Within(mebibytes) => {
             let bytes = mebibytes << 20;
-            (Way::Pieces(bytes, Loaded::One), demand.in_pieces(bytes, 1))
+            (Way::Pieces(bytes, Loaded::One), demand.in_pieces(bytes, Loaded::One))
         }
-        How::Group => (Way::Pieces(0, Loaded::Two), demand.in_pieces(0, 2)),
+        How::Group => (Way::Pieces(0, Loaded::Two), demand.in_pieces(0, Loaded::Two)),
         How::Pieces | How::Packed(_) | How::Tiles(_) => (Way::Pieces(0, Loaded::One), demand.least),
         How::Exact => (Way::Pieces(demand.least, Loaded::One), demand.least),
         _ => (Way::Whole, demand.weights + demand.activations),

@@ -102,7 +102,7 @@ fn enlarge(
     // Asked before it is loaded: what does not fit is not tried.
     Network::inspect(model)?.plan(size, budget)?;
     let _limit = wished.map(|_| Limit::of(budget));
-    let mut upscaler = Upscaler::open(model, &engine::Options::on(device.device))?;
+    let mut upscaler = Upscaler::open(model, &engine::Options::on(device.device).within(budget))?;
     let plan = upscaler.network().plan(size, budget)?;
     why.iter().for_each(|why| say(why));
     say(plan.line());

@@ -122,7 +122,7 @@ impl<'a> Footprints<'a> {
 
 fn demand(part: &Part, network: &Rewritten, bound: &Bindings, options: &engine::Options) -> Demand {
     let (decodes, tiling) = (part.kind == PartKind::VaeDecoder, options.policy.tiling);
-    let on_bands = || network.in_bands(bound).map(|working| InPieces { working, staying: Vec::new() });
+    let on_bands = || network.in_bands(bound).map(|working| InPieces { working, ..InPieces::default() });
     let banded = (decodes && rewritten::decodes_on_bands(options)).then(on_bands).flatten();
     let sides = match tiling {
         Tiling::Off | Tiling::Exact => Vec::new(),

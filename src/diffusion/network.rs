@@ -11,7 +11,7 @@ use super::{
     Error,
     bands::{self, Bands},
     rewritten::{
-        self, Layered, Rewritten, arranged, footprint_of, in_turn, read, rewrite, room, taken, tiled,
+        self, Layered, Rewritten, ahead, arranged, footprint_of, in_turn, read, rewrite, room, taken, tiled,
     },
     tiles,
 };
@@ -91,7 +91,7 @@ impl Network {
     pub(super) fn split(&self, bound: &Bindings) -> Option<Split> {
         let limit = match self.way {
             Way::Whole => None,
-            Way::Pieces(limit, loaded) => Some(room(limit / loaded.at_once())),
+            Way::Pieces(limit, loaded) => Some((limit, loaded)),
         };
         let most = match self.options.policy.tiling {
             Tiling::Off | Tiling::Exact => return None,
@@ -102,6 +102,7 @@ impl Network {
             return None;
         }
         let rewritten = self.rewritten(bound);
+        let limit = limit.map(|(limit, loaded)| room(for_one(&rewritten, bound, limit, loaded)));
         if most.is_none() && rewritten.footprint(bound)?.least <= limit? {
             return None;
         }
@@ -121,8 +122,8 @@ impl Network {
         if !rewritten::decodes_on_bands(&self.options) {
             return Ok(None);
         }
-        let limit = limit / loaded.at_once();
         let rewritten = self.rewritten(bound);
+        let limit = for_one(&rewritten, bound, limit, loaded);
         if rewritten.footprint(bound).is_some_and(|footprint| footprint.least <= room(limit)) {
             return Ok(None);
         }
@@ -233,7 +234,11 @@ impl Network {
     fn cut(&self, bound: &Bindings, limit: u64, loaded: Loaded) -> Result<Chain, Error> {
         let (fixed, shapes) = self.document.bind(bound)?;
         let pieces = fixed.liveness(&shapes).in_pieces();
-        let working = loaded.at_once() * taken(pieces.most);
+        let working = taken(pieces.most)
+            + match loaded {
+                Loaded::One => 0,
+                Loaded::Two => ahead(&pieces, self.options.device),
+            };
         let stays = pieces.staying(limit.saturating_sub(working), arranged);
         let link = |(at, piece): (usize, crate::graph::Piece)| Link {
             inputs: piece.inputs,
@@ -246,6 +251,14 @@ impl Network {
         let outputs = self.document.outputs().map(str::to_owned).collect();
         let chain = Chain::new(links, outputs, &self.path, self.document.folder(), self.options, loaded);
         Ok(if self.document.storage().is_some() { chain.with_packed_weights() } else { chain })
+    }
+}
+
+/// Bytes of `limit` that a piece may take beside the one that is loaded ahead.
+fn for_one(rewritten: &Rewritten, bound: &Bindings, limit: u64, loaded: Loaded) -> u64 {
+    match loaded {
+        Loaded::One => limit,
+        Loaded::Two => limit.saturating_sub(rewritten.way(bound).map_or(0, |way| way.ahead)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     engine::{self, Attention, Device, InPieces, Operators, Tiling},
-    graph::{Bindings, Document, Halves, Inseparable, Layers, Storage, Whole},
+    graph::{Bindings, Document, Halves, Inseparable, Layers, Pieces, Storage, Whole},
     kernels::{attention, convolution::Shape, gate, gated, matrix, norm},
 };
 
@@ -12,10 +12,10 @@ use super::{Error, bands};
 
 /// Above what tensors take in pieces, in hundredths: operators hold more at once than the order of the nodes tells.
 /// Measured, as what follows, on UNets of 256x256 to 704x1280 and on tiles of a VAE.
-const SLACK: u64 = 106;
+const SLACK: u64 = 104;
 /// What a process holds for pieces beside their tensors, in bytes: the graph in all its forms, and the parts of ONNX
 /// Runtime that are needed first.
-const RUNTIME: u64 = 30 << 20;
+const RUNTIME: u64 = 14 << 20;
 /// The same of a graph that is loaded whole, whose arena has blocks that are larger than what lies in them.
 const SLACK_WHOLE: u64 = 120;
 const RUNTIME_WHOLE: u64 = 26 << 20;
@@ -59,6 +59,7 @@ pub(super) struct Footprint {
 /// A graph that was rewritten to need less memory, to be asked what it needs.
 pub(super) struct Rewritten {
     pub(super) document: Document,
+    device: Device,
     halves: Option<Halves>,
     /// As it is in pieces, if that is otherwise.
     in_pieces: Option<Box<Rewritten>>,
@@ -87,7 +88,7 @@ impl Rewritten {
     fn of(mut document: Document, bound: &Bindings, options: &engine::Options, in_pieces: bool) -> Self {
         rewrite(&mut document, bound, options, in_pieces);
         let halves = document.shapes(bound).ok().and_then(|shapes| document.halves(&shapes));
-        Self { document, halves, in_pieces: None }
+        Self { document, device: options.device, halves, in_pieces: None }
     }
 
     fn cut(&self) -> &Self {
@@ -110,16 +111,17 @@ impl Rewritten {
 
     /// How it runs in pieces when its inputs have the lengths of `bound`; none if that cannot be known.
     pub(super) fn way(&self, bound: &Bindings) -> Option<InPieces> {
-        way_of(&self.cut().document, bound)
+        way_of(&self.cut().document, bound, self.device)
     }
 
     /// The same in two halves, of which the second works on tiles of `side`.
     pub(super) fn ways_in_tiles(&self, bound: &Bindings, side: usize) -> Option<InPieces> {
         let Halves { front, back, tensor } = self.cut().halves.as_ref()?;
         let dims = tiled(front.shapes(bound).ok()?.dims(tensor)?, side as u64);
-        let front = way_of(front, bound)?;
-        let back = way_of(back, &Bindings::from([(tensor.clone(), dims)]))?;
-        Some(InPieces { working: front.working.max(back.working), ..back })
+        let front = way_of(front, bound, self.device)?;
+        let back = way_of(back, &Bindings::from([(tensor.clone(), dims)]), self.device)?;
+        let (working, ahead) = (front.working.max(back.working), front.ahead.max(back.ahead));
+        Some(InPieces { working, ahead, ..back })
     }
 
     /// What it needs in two halves, of which the second works on tiles of `side`.
@@ -192,10 +194,23 @@ pub(super) fn footprint_of(document: &Document, bound: &Bindings) -> Option<Foot
     Some(Footprint { weights, activations: liveness.peak(), least: liveness.least() })
 }
 
-fn way_of(document: &Document, bound: &Bindings) -> Option<InPieces> {
+fn way_of(document: &Document, bound: &Bindings, device: Device) -> Option<InPieces> {
     let (fixed, shapes) = document.bind(bound).ok()?;
     let pieces = fixed.liveness(&shapes).in_pieces();
-    Some(InPieces { working: taken(pieces.most), staying: pieces.lightest(arranged) })
+    Some(InPieces {
+        working: taken(pieces.most),
+        ahead: ahead(&pieces, device),
+        staying: pieces.lightest(arranged),
+    })
+}
+
+/// The most bytes that a piece takes which is loaded and does not run yet: on the processor none, as its weights are
+/// mapped, and read when it runs.
+pub(super) fn ahead(pieces: &Pieces, device: Device) -> u64 {
+    match device {
+        Device::Cpu => 0,
+        _ => pieces.weights.iter().max().copied().unwrap_or(0),
+    }
 }
 
 /// Whether a decoder that does not fit whole decodes on bands: always if they are asked for; by itself only on the
@@ -262,6 +277,9 @@ pub(super) fn rewrite(document: &mut Document, bound: &Bindings, options: &engin
     }
     if uses_ours(options) {
         take_ours(document, bound, in_pieces);
+    }
+    if let Ok(shapes) = document.shapes(bound) {
+        document.drop_idle(&shapes);
     }
 }
 

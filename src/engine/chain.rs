@@ -38,16 +38,6 @@ pub enum Loaded {
     Two,
 }
 
-impl Loaded {
-    /// How many pieces are loaded at a time, those aside that stay.
-    pub fn at_once(self) -> u64 {
-        match self {
-            Self::One => 1,
-            Self::Two => 2,
-        }
-    }
-}
-
 /// A model in pieces.
 #[derive(Debug)]
 pub struct Chain {

@@ -38,6 +38,12 @@ impl Options {
         Self { policy, ..self }
     }
 
+    /// The same, with an arena of at most so many bytes for each session on an NVIDIA card.
+    pub fn within(mut self, bytes: u64) -> Self {
+        self.policy.cuda.limit = Some(bytes);
+        self
+    }
+
     /// Runs on `device` with [`default_threads`].
     pub fn on(device: Device) -> Self {
         Self { device, threads: default_threads(), policy: Policy::default(), runs: Runs::Many }

@@ -2,7 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Document, Liveness, Shapes, document::reads, liveness::Buffer, onnx::ValueInfoProto};
+use super::{
+    Document, Liveness, Shapes,
+    document::reads,
+    liveness::{Buffer, Shared},
+    onnx::ValueInfoProto,
+};
 
 /// Bytes a session takes beside weights and activations: its graph, its kernels.
 pub(super) const SESSION: u64 = 1 << 20;
@@ -34,9 +39,12 @@ impl Liveness {
         best[0] = Some((0, 0));
         for from in 0..count {
             let Some((price, _)) = best[from] else { continue };
-            for (until, peak) in self.pieces_from(from) {
-                if peak > limit {
+            for Held { until, most, handing_over } in self.pieces_from(from) {
+                if most > limit {
                     break;
+                }
+                if handing_over > limit {
+                    continue;
                 }
                 let price = price + self.before[until] + session;
                 if best[until].is_none_or(|(best, _)| price < best) {
@@ -64,11 +72,10 @@ impl Liveness {
             if least[from] == u64::MAX {
                 continue;
             }
-            for (until, peak) in self.pieces_from(from) {
-                let peak = peak.max(least[from]);
-                least[until] = least[until].min(peak);
+            for Held { until, most, handing_over } in self.pieces_from(from) {
+                least[until] = least[until].min(handing_over.max(least[from]));
                 // A longer piece only holds more than one that is too large already.
-                if peak > least[count] {
+                if most.max(least[from]) > least[count] {
                     break;
                 }
             }
@@ -76,9 +83,8 @@ impl Liveness {
         least[count]
     }
 
-    /// The pieces that begin at node `from`: the node after each, and the most bytes held while it runs.
-    /// What a piece is given stays until its end, and so do its weights.
-    pub(super) fn pieces_from(&self, from: usize) -> impl Iterator<Item = (usize, u64)> {
+    /// The pieces that begin at node `from`. What a piece is given stays until its end, and so do its weights.
+    pub(super) fn pieces_from(&self, from: usize) -> impl Iterator<Item = Held> {
         self.pieces_with(from, |_| true)
     }
 
@@ -91,10 +97,12 @@ impl Liveness {
         &self,
         from: usize,
         known: impl Fn(&Buffer) -> bool,
-    ) -> impl Iterator<Item = (usize, u64)> {
+    ) -> impl Iterator<Item = Held> {
         let (mut weights, mut given, mut held) = (0, 0, 0);
         let (mut so_far, mut lying): (Vec<u64>, HashMap<u64, Vec<usize>>) = (Vec::new(), HashMap::new());
         let mut copies: Vec<(usize, &Buffer)> = Vec::new();
+        let mut shared: Vec<(usize, &Shared)> = Vec::new();
+        let count = self.during.len();
         let pieces = (from..self.during.len()).map(move |at| {
             weights += self.weights[at];
             // What a piece is given it does not write over.
@@ -123,11 +131,35 @@ impl Liveness {
                 owner.is_some_and(|owner| owner < from).then_some(*bytes)
             };
             given += self.lasts[at].iter().filter_map(earlier).sum::<u64>();
-            (at + 1, weights + held + SESSION)
+            let until = at + 1;
+            shared.extend(self.shared[at].as_ref().map(|shared| (at, shared)));
+            shared.retain(|(_, shared)| shared.last >= until);
+            // What is handed over lies in memory of its own, beside what it would share while that is read.
+            let apart = shared.iter().map(|(made, shared)| {
+                let is_given = shared.owner.is_none_or(|owner| owner < from);
+                let beside = if is_given { at } else { shared.others.clamp(*made, at) };
+                so_far[made - from..=beside - from].iter().max().map_or(0, |most| most + shared.bytes)
+            });
+            let handing_over = apart.fold(held, u64::max);
+            // Nor is it handed over twice, under two names.
+            let is_one = until == count || shared.iter().all(|(_, shared)| shared.others < until);
+            let [most, handing_over] = [held, handing_over].map(|held| weights + held + SESSION);
+            is_one.then_some(Held { until, most, handing_over })
         });
-        // What is made of a weight is not handed over: its reader loads it.
-        pieces.filter(|(until, _)| !self.loads[until - 1])
+        // What is made of a weight is not handed over, nor what is never made: its reader is in the same piece.
+        pieces.flatten().filter(|held| !self.loads[held.until - 1] && !self.joined[held.until - 1])
     }
+}
+
+/// What a piece holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// The node after it.
+    pub(super) until: usize,
+    /// The most bytes while it runs; more, the longer it is.
+    pub(super) most: u64,
+    /// The same with copies of what it hands over.
+    pub(super) handing_over: u64,
 }
 
 impl Document {

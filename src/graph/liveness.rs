@@ -6,7 +6,12 @@ use std::{
 };
 
 use super::{
-    Document, Known, Node, Shapes, cut::SESSION, document::reads, onnx::NodeProto, store_weights::UNPACKS,
+    Document, Known, Node, Shapes,
+    answers::{Answer, answer},
+    cut::SESSION,
+    document::reads,
+    onnx::NodeProto,
+    store_weights::UNPACKS,
     workspace::workspace,
 };
 
@@ -34,6 +39,21 @@ pub struct Liveness {
     pub(super) filled: Vec<Vec<Buffer>>,
     /// The buffer that node `i` writes over, and the node that was the first to fill it.
     pub(super) written_over: Vec<Option<(usize, Buffer)>>,
+    /// The answer of node `i` that lies in the buffer of another tensor.
+    pub(super) shared: Vec<Option<Shared>>,
+    /// Whether node `i` becomes one with the next when the graph is loaded.
+    pub(super) joined: Vec<bool>,
+}
+
+/// A tensor that lies in the buffer of others. Handed over by a piece it has one of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) bytes: u64,
+    /// The node that reads it last.
+    pub(super) last: usize,
+    /// The node that reads one of the others last, and the first that filled their buffer; none for an input.
+    pub(super) others: usize,
+    pub(super) owner: Option<usize>,
 }
 
 /// Memory for a tensor, and for those that are written over it.
@@ -58,7 +78,7 @@ impl Liveness {
             return self.during.iter().copied().max().unwrap_or(0);
         }
         // Only of weights are the shapes known when the whole graph is loaded.
-        let all = self.pieces_with(0, |buffer| buffer.is_unpacked).last().map_or(0, |(_, bytes)| bytes);
+        let all = self.pieces_with(0, |buffer| buffer.is_unpacked).last().map_or(0, |held| held.most);
         all.saturating_sub(SESSION + self.weights.iter().sum::<u64>())
     }
 
@@ -77,39 +97,6 @@ impl Liveness {
 /// holds them to its end.
 fn is_loaded<T>(node: &NodeProto, weights: &HashMap<&str, T>) -> bool {
     node.op_type == "Cast" && weights.contains_key(node.input[0].as_str()) && !node.name.starts_with(UNPACKS)
-}
-
-/// Operators that answer what they are given under another shape.
-fn renames(kind: &str) -> bool {
-    matches!(kind, "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Identity" | "Dropout")
-}
-
-/// Operators that may write over what they read, if nobody else reads it.
-fn overwrites(kind: &str) -> bool {
-    matches!(
-        kind,
-        "Add"
-            | "Sub"
-            | "Mul"
-            | "Div"
-            | "Sigmoid"
-            | "Relu"
-            | "LeakyRelu"
-            | "Tanh"
-            | "Erf"
-            | "Sqrt"
-            | "Exp"
-            | "Neg"
-            | "Abs"
-            | "Clip"
-            | "Reciprocal"
-            | "Softplus"
-            | "Elu"
-            | "Pow"
-            | "Log"
-            | "Ceil"
-            | "Floor"
-    )
 }
 
 impl Document {
@@ -134,39 +121,38 @@ impl Document {
             buffers.push((None, bytes(&input.name), last));
         }
         let mut written_over = vec![None; nodes.len()];
+        let mut shared = vec![None; nodes.len()];
+        let mut joined = vec![false; nodes.len()];
         for (at, node) in nodes.iter().enumerate() {
             if widens[at] {
+                continue;
+            }
+            let place_of_first = answer(nodes, at, shapes);
+            if place_of_first == Answer::Nowhere {
+                joined[at] =
+                    node.output.first().is_some_and(|name| last_read.get(name.as_str()) == Some(&(at + 1)));
+            }
+            if joined[at] {
                 continue;
             }
             for (place, output) in node.output.iter().enumerate() {
                 let last = last_read.get(output.as_str()).copied().unwrap_or(at);
                 let size = bytes(output);
-                let shared = (place == 0)
-                    .then(|| match node.op_type.as_str() {
-                        // A cast to the type it has already.
-                        "Cast"
-                            if node
-                                .input
-                                .first()
-                                .and_then(|input| shapes.get(input))
-                                .map(|known| known.element)
-                                == shapes.get(output).map(|known| known.element) =>
-                        {
-                            buffer_of.get(node.input[0].as_str()).copied()
-                        }
-                        kind if renames(kind) => buffer_of.get(node.input[0].as_str()).copied(),
-                        kind if overwrites(kind) => node.input.iter().take(2).find_map(|input| {
-                            let &buffer = buffer_of.get(input.as_str())?;
-                            let (owner, held, until) = buffers[buffer];
-                            (owner.is_some() && until == at && held == size).then_some(buffer)
-                        }),
-                        _ => None,
-                    })
-                    .flatten();
-                match shared {
+                let first = node.input.first().and_then(|input| buffer_of.get(input.as_str()).copied());
+                let taken = match place_of_first {
+                    Answer::Renamed if place == 0 => first,
+                    Answer::Over if place == 0 => first.filter(|&buffer| {
+                        let (owner, held, until) = buffers[buffer];
+                        owner.is_some() && until == at && held == size
+                    }),
+                    _ => None,
+                };
+                match taken {
                     Some(buffer) => {
-                        buffers[buffer].2 = buffers[buffer].2.max(last);
-                        written_over[at] = (!renames(&node.op_type)).then_some(buffer);
+                        let (owner, _, others) = buffers[buffer];
+                        shared[at] = Some(Shared { bytes: size, last, others, owner });
+                        buffers[buffer].2 = others.max(last);
+                        written_over[at] = (place_of_first == Answer::Over).then_some(buffer);
                         buffer_of.insert(output, buffer);
                     }
                     None => {
@@ -223,7 +209,19 @@ impl Document {
         held += held_from[count];
         before.push(held.max(0) as u64);
         let loads = widens.iter().zip(&unpacked).map(|(&widens, &unpacks)| widens || unpacks).collect();
-        Liveness { during, before, lasts, weights: loaded, made, loads, reads_in_place, filled, written_over }
+        Liveness {
+            during,
+            before,
+            lasts,
+            weights: loaded,
+            made,
+            loads,
+            reads_in_place,
+            filled,
+            written_over,
+            shared,
+            joined,
+        }
     }
 
     fn unpacks(&self, at: usize, weights: &HashMap<&str, u64>) -> bool {

@@ -3,6 +3,7 @@
 //! A [`Document`] is a whole ONNX file; [`Graph`] is what can be asked of it without its weights, such as how
 //! far it [looks](Graph::reach); a [`TensorFile`] holds weights without a graph. It knows operators, and no model by name.
 
+mod answers;
 mod attend_beside;
 mod attend_in_panels;
 mod bias;
@@ -10,6 +11,7 @@ mod bind;
 mod convolve_in_tiles;
 mod cut;
 mod document;
+mod drop_idle;
 mod element;
 mod error;
 mod fold;

@@ -252,6 +252,19 @@ fn sliced_attention_answers_the_same_and_holds_less() {
 }
 
 #[test]
+fn operators_that_answer_what_they_are_given_are_left_out() {
+    for part in parts() {
+        let Case { mut document, tolerance, given, answers, .. } = case(&part);
+        let shapes = document.shapes(&bound(&given)).unwrap();
+        let dropped = document.drop_idle(&shapes);
+        assert!(dropped > 0 || !name(&part).starts_with("unet"), "{} has none", name(&part));
+        assert_eq!(document.drop_idle(&document.shapes(&bound(&given)).unwrap()), 0, "{}", name(&part));
+        let off = off(&run(&mut whole(&document, &part), &given), &answers);
+        assert!(off <= tolerance, "{} without {dropped} is off by {off}", name(&part));
+    }
+}
+
+#[test]
 fn a_network_in_pieces_answers_the_same() {
     for part in parts() {
         let Case { mut document, tolerance, given, answers, .. } = case(&part);

@@ -5,10 +5,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use ndarray::{Array3, Array4};
 use shortform::{
-    diffusion::{Error, Noise, Options, Picture, Request, TextToImage, Unit},
-    engine::{self, Bytes, Limit, Point, Residency},
-    models::{Catalog, Model},
+    diffusion::{
+        Denoiser, Error, Footprints, Geometry, Noise, Options, Picture, Request, TextToImage, Told, Unit, Way,
+    },
+    engine::{self, Bytes, Limit, Loaded, Point, Residency},
+    models::{Catalog, Model, PartKind},
     story::{Seed, Size},
 };
 
@@ -62,6 +65,31 @@ fn what_goes_beyond_the_limit_is_refused_and_can_be_had_later() {
         draw(&mut TextToImage::open(&model, Options::default()).unwrap(), &request(1)).unwrap(),
         first
     );
+}
+
+/// Above what tensors take, a forecast has room for what a process takes beside them.
+#[test]
+fn pieces_hold_what_was_foretold() {
+    let _alone = alone();
+    let model = pocket();
+    let (geometry, options) = (Geometry::of(&model).unwrap(), engine::Options::default());
+    let part = model.part(PartKind::Denoiser).unwrap();
+    let mut told = Told::rows(2);
+    told.each("encoder_hidden_states", Array3::from_elem((2, 77, 160), 0.1).into_dyn());
+    let size = Size::new(1080, 1920);
+    for rows in [1, 2] {
+        let demands = Footprints::read(&model, &geometry, options).unwrap().demands(size, rows);
+        let foretold = demands.iter().find(|demand| demand.part == "denoiser").unwrap().least;
+        let limit = Limit::of(1 << 40);
+        let mut denoiser = Denoiser::open(part, model.family, &options, Way::Pieces(0, Loaded::One)).unwrap();
+        let latents = Array4::from_elem(geometry.latent_shape(size), 0.5);
+        let before = engine::tensors();
+        denoiser.predict(&latents, 501.0, &told, rows as usize).unwrap();
+        let took = engine::tensors().peak - before.held;
+        drop((denoiser, limit));
+        let is_near = took <= foretold && foretold < took * 5 / 4;
+        assert!(is_near, "{size} in {rows}: {} of {}", Bytes(took), Bytes(foretold));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What parts need, and what a way to draw takes of that.
 
-use super::Residency;
+use super::{super::Loaded, Residency};
 
 /// What the part is called that guidance asks twice.
 pub(super) const DENOISER: &str = "denoiser";
@@ -25,16 +25,25 @@ pub struct Demand {
 pub struct InPieces {
     /// The most bytes that a piece holds, its weights included.
     pub working: u64,
+    /// The most bytes that a piece takes that is loaded while another runs.
+    pub ahead: u64,
     /// Bytes of weights of the pieces that are worth keeping loaded, in the order in which they are kept.
     pub staying: Vec<u64>,
 }
 
 impl InPieces {
-    /// The most bytes that it takes of `allowed` with the pieces that fit kept loaded; `at_once` are loaded besides
-    /// at a time: 1, or 2 where the next is loaded ahead. None if that is too much.
-    pub fn taking(&self, allowed: u64, at_once: u64) -> Option<u64> {
-        let room = allowed.checked_sub(at_once * self.working)?;
-        Some(at_once * self.working + sum_within(&self.staying, room))
+    /// The fewest bytes that it takes.
+    pub fn least(&self, loaded: Loaded) -> u64 {
+        match loaded {
+            Loaded::One => self.working,
+            Loaded::Two => self.working + self.ahead,
+        }
+    }
+
+    /// The most bytes that it takes of `allowed` with the pieces that fit kept loaded. None if that is too much.
+    pub fn taking(&self, allowed: u64, loaded: Loaded) -> Option<u64> {
+        let least = self.least(loaded);
+        Some(least + sum_within(&self.staying, allowed.checked_sub(least)?))
     }
 }
 
@@ -55,6 +64,7 @@ impl Demand {
     pub(super) fn twice(&self) -> Self {
         let way = |way: &InPieces| InPieces {
             working: 2 * way.working,
+            ahead: 2 * way.ahead,
             staying: way.staying.iter().map(|bytes| 2 * bytes).collect(),
         };
         Self {
@@ -71,10 +81,27 @@ impl Demand {
         self.weights + self.activations
     }
 
-    /// The most bytes that it takes of `allowed` in pieces of which so many are loaded `at_once`.
-    pub fn in_pieces(&self, allowed: u64, at_once: u64) -> u64 {
-        let fastest = self.ways.iter().rev().find_map(|way| way.taking(allowed, at_once));
-        fastest.unwrap_or(at_once * self.least).min(self.whole().max(at_once * self.least))
+    /// The fewest bytes that it takes in pieces.
+    fn least(&self, loaded: Loaded) -> u64 {
+        match loaded {
+            Loaded::One => self.least,
+            Loaded::Two => {
+                let ways = self.ways.iter().map(|way| way.least(loaded));
+                ways.min().unwrap_or(2 * self.least)
+            }
+        }
+    }
+
+    /// The most bytes that it takes of `allowed` in pieces.
+    pub fn in_pieces(&self, allowed: u64, loaded: Loaded) -> u64 {
+        let fastest = self.ways.iter().rev().find_map(|way| way.taking(allowed, loaded));
+        let least = self.least(loaded);
+        fastest.unwrap_or(least).min(self.whole().max(least))
+    }
+
+    /// The fewest bytes that it takes, whole where that is less than in pieces.
+    fn fewest(&self, loaded: Loaded) -> u64 {
+        self.least(loaded).min(self.whole())
     }
 }
 
@@ -116,22 +143,26 @@ impl Candidate {
 
     /// Bytes if only the piece that runs is loaded.
     pub(super) fn in_pieces(&self) -> u64 {
-        self.demands.iter().map(|demand| demand.least.min(demand.whole())).max().unwrap_or(0)
+        self.fewest(Loaded::One)
+    }
+
+    fn fewest(&self, loaded: Loaded) -> u64 {
+        self.demands.iter().map(|demand| demand.fewest(loaded)).max().unwrap_or(0)
     }
 
     /// The most bytes that it takes of `allowed` if it is held that way.
     pub fn taking(&self, residency: Residency, allowed: u64) -> u64 {
-        let pieces = |at_once| {
-            let of_part = |demand: &Demand| match demand.least < demand.whole() {
-                true => demand.in_pieces(allowed, at_once),
-                false => at_once * demand.whole(),
+        let pieces = |loaded| {
+            let of_part = |demand: &Demand| match demand.least(loaded) < demand.whole() {
+                true => demand.in_pieces(allowed, loaded),
+                false => demand.whole(),
             };
             self.demands.iter().map(of_part).max().unwrap_or(0)
         };
         match residency {
             Residency::Resident | Residency::Model => self.held(residency),
-            Residency::Group => pieces(2),
-            Residency::Sequential => pieces(1),
+            Residency::Group => pieces(Loaded::Two),
+            Residency::Sequential => pieces(Loaded::One),
         }
     }
 
@@ -140,8 +171,8 @@ impl Candidate {
         match residency {
             Residency::Resident => self.resident(),
             Residency::Model => self.one_at_a_time(),
-            Residency::Group => 2 * self.in_pieces(),
-            Residency::Sequential => self.in_pieces(),
+            Residency::Group => self.fewest(Loaded::Two),
+            Residency::Sequential => self.fewest(Loaded::One),
         }
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn candidate(width: u32, height: u32) -> Candidate {
         weights,
         activations,
         least: weights / 20 + activations,
-        ways: vec![InPieces { working: weights / 20 + activations, staying: vec![weights / 20; 20] }],
+        ways: vec![InPieces {
+            working: weights / 20 + activations,
+            ahead: weights / 20,
+            staying: vec![weights / 20; 20],
+        }],
     };
     Candidate {
         width,
@@ -79,7 +83,11 @@ pub(super) fn random(parts: &[(u64, u64, u64)], rows: &[u64]) -> Vec<Candidate> 
             let activations = rows * u64::from(width * height) * values;
             let weights = if stored.is_some() { weights / 4 } else { weights };
             let least = weights / share + activations;
-            let ways = vec![InPieces { working: least, staying: vec![weights / share; share as usize] }];
+            let ways = vec![InPieces {
+                working: least,
+                ahead: weights / share,
+                staying: vec![weights / share; share as usize],
+            }];
             let part = if at == 0 { DENOISER } else { "part" };
             Demand { part: part.into(), weights, activations, least, ways }
         };

@@ -45,7 +45,7 @@ pub(crate) fn place<'a>(
     let shares = rows == 2 || engine::go_together(&[Fact::Shared(sharing), Fact::Unguided]);
     let both = memory.beside.filter(|_| shares && device == memory.device);
     let (device, why_device) = machine.choose(device).map_err(unusable)?;
-    let mut session = engine::Options::on(device.device).with(memory.policy);
+    let session = engine::Options::on(device.device).with(memory.policy);
     let second = match both {
         Some(second) => Some(machine.choose(second).map_err(unusable)?.0),
         None => None,
@@ -90,7 +90,10 @@ pub(crate) fn place<'a>(
             continue;
         }
         let placement = placement.map_err(|error| Error::new(Kind::OutOfMemory, "", error))?;
-        session.policy.cuda.limit = Some(placement.budget);
+        let limited = |options: engine::Options| {
+            let share = placement.shares.iter().find(|share| share.device == options.device);
+            options.within(share.map_or(placement.budget, |share| share.budget))
+        };
         let taken = &candidates[placement.candidate];
         let stored = taken.stored;
         let rung = Rung {
@@ -100,9 +103,9 @@ pub(crate) fn place<'a>(
             limit: placement.limit,
         };
         return Ok(Placed {
-            session,
+            session: limited(session),
             sharing,
-            beside: second.map(|second| engine::Options { device: second.device, ..session }),
+            beside: second.map(|second| limited(engine::Options { device: second.device, ..session })),
             sizes: sizes.to_vec(),
             rung,
             planned: (rung, placement.predicted),

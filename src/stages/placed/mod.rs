@@ -225,7 +225,9 @@ impl Placed {
         let is_drawn =
             |c: &&Candidate| (c.width, c.height, c.rows) == (size.width, size.height, self.rung.rows as u64);
         let mut demands = self.candidates.iter().filter(is_drawn).flat_map(|candidate| &candidate.demands);
-        demands.find(|demand| demand.part == name).map_or(limit, |demand| demand.in_pieces(limit, 1))
+        demands
+            .find(|demand| demand.part == name)
+            .map_or(limit, |demand| demand.in_pieces(limit, engine::Loaded::One))
     }
 
     /// The fewest bytes that `size` can be drawn in.

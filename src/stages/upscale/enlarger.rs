@@ -227,7 +227,7 @@ impl<'a> Enlarger<'a> {
                 engine::tight(&device, predicted).iter().for_each(|warning| ctx.warn(warning));
                 let asked = self.memory.budget != Budget::Auto || self.tightened.is_some();
                 let limit = asked.then(|| engine::Limit::of(budget));
-                let options = engine::Options::on(device.device).with(self.memory.policy);
+                let options = engine::Options::on(device.device).with(self.memory.policy).within(budget);
                 let opened = Upscaler::open(&model.files, &options);
                 Loaded { upscaler: opened.map_err(failed)?, _limit: limit, budget, predicted }
             }
