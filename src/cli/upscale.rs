@@ -11,6 +11,7 @@ use super::{
     input::write_picture,
 };
 use crate::{
+    compose,
     engine::{self, DeviceChoice, Limit, Wishes},
     models::{self, Catalog},
     stages::Cancel,
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     /// auto: the first in the folder of models, else lanczos
     #[arg(long, value_name = "NAME", default_value = "auto")]
     model: String,
+    /// What is kept of a picture of another shape
+    #[arg(long, value_enum, default_value = "subject")]
+    crop: Crop,
     /// auto, cpu, cuda, cuda:N or coreml
     #[arg(long, default_value = "auto", env = "SHORTFORM_MEMORY_DEVICE")]
     device: DeviceChoice,
@@ -41,6 +45,14 @@ pub(crate) struct Args {
     memory_budget: Budget,
     #[command(flatten)]
     machine: MachineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Crop {
+    /// The part around what draws the eye
+    Subject,
+    /// The middle
+    Middle,
 }
 
 pub(crate) fn upscale(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
@@ -55,6 +67,10 @@ pub(crate) fn upscale(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
         }
     };
     let picture = picture.to_rgb8();
+    let around = match args.crop {
+        Crop::Subject => compose::subject(&picture),
+        Crop::Middle => upscale::MIDDLE,
+    };
     let because = |error: upscale::Error| Failure::because(exit_of(&error), &error);
     let enlarged = match model(args).map_err(|error| because(error.into()))? {
         None => {
@@ -71,7 +87,7 @@ pub(crate) fn upscale(args: &Args, output: &OutputArgs) -> Result<(), Failure> {
             Err(error) => return Err(because(error)),
         },
     };
-    let fitted = upscale::fit(&enlarged, args.size, 1.0).map_err(because)?;
+    let fitted = upscale::fit(&enlarged, args.size, 1.0, around).map_err(because)?;
     write_picture(&args.output, &fitted)?;
     say(&format!("{}  {}", args.output.display(), args.size));
     Ok(())

@@ -29,7 +29,7 @@ pub use load::{Request, ScriptSource, Setting, check_file, load, split_set};
 pub use presets::{PipelineSummary, Presets};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Budget, Captions, Card, Character, Delivery, DirectorEngine, Effects, Emoji, ImageSize, Images, Llm,
-    Memory, Music, Narration, Pipeline, Play, ProgressBar, Refine, Remote, Scenes, Server, Timeline,
+    Budget, Captions, Card, Character, Cropping, Delivery, DirectorEngine, Effects, Emoji, ImageSize, Images,
+    Llm, Memory, Music, Narration, Pipeline, Play, ProgressBar, Refine, Remote, Scenes, Server, Timeline,
     TransitionOn, Upscale, UpscaleEngine, Video, VoiceEngine, Watermark, WeightStorage,
 };

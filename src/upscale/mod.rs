@@ -13,7 +13,7 @@ mod plan;
 mod tiles;
 
 pub use error::Error;
-pub use fit::{fit, fitted};
+pub use fit::{MIDDLE, crops, fit, fitted};
 pub use model::Upscaler;
 pub use network::Network;
 pub use plan::Plan;

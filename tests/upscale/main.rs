@@ -251,7 +251,7 @@ fn the_delivered_size_is_reached_exactly_from_every_size_drawn() {
         let small = picture(width, height);
         let plan = plan(&upscaler, &small, 96 << 20).unwrap();
         let large = enlarge(&mut upscaler, &small, &plan);
-        let delivered = upscale::fit(&large, Size::new(1080, 1920), 1.0).unwrap();
+        let delivered = upscale::fit(&large, Size::new(1080, 1920), 1.0, upscale::MIDDLE).unwrap();
         assert_eq!(delivered.dimensions(), (1080, 1920));
     }
 }
@@ -368,6 +368,30 @@ fn the_command_enlarges_with_the_model_named_and_says_what_is_wrong() {
     assert_eq!(run(Path::new("real-esrgan"), &[]).0, Some(4));
     let (code, told) = run(Path::new("auto"), &[]);
     assert!(code == Some(0) && told.contains("with lanczos"), "{told}");
+}
+
+#[test]
+fn what_is_cut_off_is_not_the_subject_unless_the_middle_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("wide.png"), folder.path().join("tall.png"));
+    let red = |pixel: &Rgb<u8>| pixel.0[0] > 150 && pixel.0[1] < 80;
+    let is_in = |x: u32, y: u32| (60..160).contains(&x) && (100..220).contains(&y);
+    let wide =
+        RgbImage::from_fn(
+            640,
+            320,
+            |x, y| if is_in(x, y) { Rgb([220, 20, 30]) } else { Rgb([120, 130, 140]) },
+        );
+    wide.save(&input).unwrap();
+    let reds = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shortform"));
+        command.arg("upscale").arg(&input).arg("-o").arg(&output).args(["--model", "lanczos"]).args(more);
+        assert!(command.status().unwrap().success());
+        image::open(&output).unwrap().to_rgb8().pixels().filter(|pixel| red(pixel)).count()
+    };
+    let whole = 600 * 720;
+    assert!(reds(&[]) > whole * 9 / 10, "all of it is there, 6 times as large");
+    assert_eq!(reds(&["--crop", "middle"]), 0);
 }
 
 #[test]

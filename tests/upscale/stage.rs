@@ -62,14 +62,18 @@ impl Studio {
 }
 
 fn settings(engine: &str, budget: &str) -> Pipeline {
+    with(engine, budget, &[])
+}
+
+fn with(engine: &str, budget: &str, more: &[(&str, &str)]) -> Pipeline {
     let sets = [
         ("upscale.engine", engine),
         ("images.model", "another"),
         ("memory.device", "cpu"),
         ("memory.budget", budget),
     ];
-    let set = |(path, value): (&str, &str)| ("--set".to_owned(), path.to_owned(), value.to_owned());
-    let sets = sets.into_iter().map(set).collect();
+    let set = |&(path, value): &(&str, &str)| ("--set".to_owned(), path.to_owned(), value.to_owned());
+    let sets = sets.iter().chain(more).map(set).collect();
     pipeline::load(&pipeline::Request { sets, ..pipeline::Request::default() }).unwrap()
 }
 
@@ -100,6 +104,32 @@ fn a_still_is_as_much_larger_as_the_camera_comes_near_and_the_model_makes() {
     let picture = studio.still(288, 512);
     let (still, _) = studio.run(&settings("x4", "1GiB"), &picture).unwrap();
     assert_eq!(still.size, Size::new(1152, 2048));
+}
+
+#[test]
+fn a_wide_picture_is_cropped_where_its_subject_is_and_the_setting_counts() {
+    let mut studio = Studio::with(&[]);
+    let wide = RgbImage::from_fn(640, 320, |x, y| match (60..160).contains(&x) && (100..220).contains(&y) {
+        true => Rgb([220, 20, 30]),
+        false => Rgb([120, 130, 140]),
+    });
+    let mut png = std::io::Cursor::new(Vec::new());
+    wide.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let still = Still { image: studio.store.put(png.get_ref()).unwrap(), ..studio.still(640, 320) };
+    let mut reds = |crop: &str, picture: &Still| {
+        let pipeline = with("lanczos", "1GiB", &[("upscale.crop", crop)]);
+        let (made, hits) = studio.run(&pipeline, picture).unwrap();
+        let png = studio.store.get(made.image).unwrap().unwrap();
+        let made = image::load_from_memory(&png).unwrap().to_rgb8();
+        (made.pixels().filter(|pixel| pixel.0[0] > 150 && pixel.0[1] < 80).count(), hits)
+    };
+    assert!(reds("subject", &still).0 > 100_000);
+    assert_eq!(reds("middle", &still), (0, 0));
+    assert_eq!(reds("subject", &still).1, 1);
+    // Of the video's own shape nothing is cut off, wherever the subject is.
+    let tall = studio.still(288, 512);
+    let mut of = |crop: &str| studio.run(&with("lanczos", "1GiB", &[("upscale.crop", crop)]), &tall).unwrap();
+    assert_eq!((of("subject").1, of("middle").1), (0, 1));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn start(args: &Args, size: Size) -> Result<Start, Failure> {
     let picture = image::open(path).map_err(|error| {
         Failure::new(Exit::Invalid, format!("--init-image {shown} is no picture that can be read: {error}"))
     })?;
-    let fitted = upscale::fit(&picture.to_rgb8(), size, 1.0)
+    let fitted = upscale::fit(&picture.to_rgb8(), size, 1.0, upscale::MIDDLE)
         .map_err(|error| failed(&format!("--init-image {shown}"), &error))?;
     Ok(Start::Given(Source::Picture(fitted), Kept::Strength(strength)))
 }

@@ -26,6 +26,6 @@ pub use scenes::{Character, DirectorEngine, Llm, Scenes};
 pub use server::Server;
 pub use sound::{Effects, Music, Play};
 pub use timeline::{Captions, Timeline, TransitionOn};
-pub use upscale::{Upscale, UpscaleEngine};
+pub use upscale::{Cropping, Upscale, UpscaleEngine};
 pub use video::Video;
 pub use whole::Pipeline;

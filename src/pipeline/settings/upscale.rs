@@ -1,8 +1,11 @@
 //! The `upscale` stage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::pipeline::{fields::Fields, kind::name};
+use crate::pipeline::{
+    fields::Fields,
+    kind::{name, variant},
+};
 
 /// How pictures reach the delivered size.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -17,11 +20,23 @@ pub enum UpscaleEngine {
     Model(String),
 }
 
+/// Which part is kept of a picture whose shape is not the delivered one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cropping {
+    /// The part around what draws the eye.
+    Subject,
+    /// The middle.
+    Middle,
+}
+
 /// Settings of the `upscale` stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upscale {
     /// How pictures reach the delivered size.
     pub engine: UpscaleEngine,
+    /// What is kept where it is cropped.
+    pub crop: Cropping,
 }
 
 impl Upscale {
@@ -32,6 +47,7 @@ impl Upscale {
                 "lanczos" => UpscaleEngine::Lanczos,
                 _ => UpscaleEngine::Model(word),
             });
-        Some(Self { engine: fields.get("engine", &engine)? })
+        let (engine, crop) = (fields.get("engine", &engine), fields.get("crop", &variant()));
+        Some(Self { engine: engine?, crop: crop? })
     }
 }

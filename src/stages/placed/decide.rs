@@ -94,6 +94,10 @@ pub(crate) fn place<'a>(
             let share = placement.shares.iter().find(|share| share.device == options.device);
             options.within(share.map_or(placement.budget, |share| share.budget))
         };
+        let devices = [Some(device), second].into_iter().flatten();
+        let warnings =
+            devices.zip(&placement.shares).filter_map(|(on, share)| engine::tight(on, share.predicted));
+        let warnings = warnings.collect();
         let taken = &candidates[placement.candidate];
         let stored = taken.stored;
         let rung = Rung {
@@ -115,7 +119,7 @@ pub(crate) fn place<'a>(
             left: None,
             _limit: budget.map(|_| engine::Limit::of(placement.budget)),
             why_device,
-            warning: engine::tight(device, placement.predicted),
+            warnings,
             lines: placement.lines,
             candidates: candidates.into_iter().filter(|candidate| candidate.stored == stored).collect(),
         });

@@ -49,8 +49,8 @@ pub(crate) struct Placed {
     _limit: Option<engine::Limit>,
     why_device: Option<String>,
     lines: Vec<String>,
-    /// Why it may be slow or end early, and what to do about it.
-    warning: Option<String>,
+    /// Why it may be slow or end early, and what to do about it, for each device.
+    warnings: Vec<String>,
 }
 
 impl Placed {
@@ -84,7 +84,7 @@ impl Placed {
             _limit: None,
             why_device: None,
             lines: Vec::new(),
-            warning: None,
+            warnings: Vec::new(),
         })
     }
 
@@ -153,9 +153,7 @@ impl Placed {
     /// Says what was decided.
     pub(crate) fn tell(&self, ctx: &mut Context<'_>) {
         self.why_device.iter().chain(&self.lines).for_each(|line| ctx.note(line));
-        if let Some(warning) = &self.warning {
-            ctx.warn(warning);
-        }
+        self.warnings.iter().for_each(|warning| ctx.warn(warning));
     }
 
     /// After memory ran out with `error`: one step down, and from the last one to the processor, which `again`
@@ -278,7 +276,7 @@ mod tests {
             _limit: None,
             why_device: None,
             lines: Vec::new(),
-            warning: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     digest::Digest,
     engine,
     models::{self, Catalog},
-    pipeline::{Pipeline, UpscaleEngine},
+    pipeline::{Cropping, Pipeline, UpscaleEngine},
     store::{Key, KeyBuilder},
     story::{CameraKind, Size, Still},
     upscale::{self, Network},
@@ -99,6 +99,8 @@ impl<'a> Choice<'a> {
         let key = KeyBuilder::new("upscale", VERSION)
             .field("image", &picture.image)
             .field("size", &self.size(picture.size, way));
+        let key =
+            if self.follows(picture.size) { key.field("crop", &self.pipeline.upscale.crop) } else { key };
         let digest = self.model.as_ref().map(|model| model.digest);
         let key = match way {
             Way::Model => key.field("model", &digest),
@@ -116,6 +118,11 @@ impl<'a> Choice<'a> {
 
     pub(super) fn delivered(&self) -> Size {
         self.pipeline.platform.generation.delivery
+    }
+
+    /// Whether a picture of that size is cropped, to where its subject is.
+    pub(super) fn follows(&self, drawn: Size) -> bool {
+        self.pipeline.upscale.crop == Cropping::Subject && upscale::crops(drawn, self.delivered())
     }
 
     /// How much larger than the delivered size the still is, 1 or more.

@@ -9,6 +9,7 @@ use super::{
     choice::{Choice, Model, Way, failed},
 };
 use crate::{
+    compose,
     digest::Digest,
     engine::{self, Bytes, DeviceMemory, Wishes},
     pipeline::{Budget, Memory},
@@ -195,13 +196,17 @@ impl<'a> Enlarger<'a> {
         let place = format!("scene {}", picture.scene + 1);
         let way = self.way(picture.size);
         let mut image = read(picture, &place, ctx)?;
+        let around = match self.choice.follows(picture.size) {
+            true => compose::subject(&image),
+            false => upscale::MIDDLE,
+        };
         match way {
             Way::Model => image = self.with_model(&image, &place, item, ctx)?,
             Way::Lanczos | Way::LanczosInstead => self.tell(picture.size, ctx),
         }
         let oversize = self.choice.oversize(picture.size, way);
-        let still =
-            upscale::fit(&image, self.choice.delivered(), oversize).map_err(|error| failed(error, place))?;
+        let still = upscale::fit(&image, self.choice.delivered(), oversize, around)
+            .map_err(|error| failed(error, place))?;
         Ok(ctx.store.put(&images::png(&still)?)?)
     }
 

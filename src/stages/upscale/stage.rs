@@ -12,7 +12,7 @@ use crate::{
     story::{Size, Still},
 };
 
-/// Brings every picture to the delivered size, cropped to its aspect: by the upscaling model if there is
+/// Brings every picture to the delivered size, cropped to its aspect around its subject or its middle: by the upscaling model if there is
 /// one, and Lanczos.
 ///
 /// # Errors
