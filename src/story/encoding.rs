@@ -34,13 +34,16 @@ impl VideoEncoder {
     }
 
     /// Bytes that a program grows by, about, while it renders and encodes frames of `size`: what `generate` took at
-    /// 1080x1920 over what it held before, by pixels of a frame. Most are frames that wait to be looked ahead at.
-    /// AV1 and encoders of cards were not measured: theirs are x264's.
+    /// 1080x1920 over what it held before, by pixels of a frame, on two cores. Most are frames that wait to be looked
+    /// ahead at. Encoders of cards were not measured: theirs are x264's.
     pub fn memory(self, quality: Quality, size: Size) -> u64 {
         let of_a_pixel = match (self, quality) {
             (Self::X265, Quality::Draft) => 150,
             (Self::X265, Quality::Standard) => 200,
             (Self::X265, Quality::High) => 250,
+            (Self::Av1, Quality::Draft) => 200,
+            (Self::Av1, Quality::Standard) => 240,
+            (Self::Av1, Quality::High) => 290,
             (_, Quality::Draft) => 80,
             (_, Quality::Standard) => 150,
             (_, Quality::High) => 240,
