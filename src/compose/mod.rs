@@ -6,7 +6,6 @@
 
 mod camera;
 mod captions;
-mod crop;
 mod error;
 mod film;
 mod fonts;
@@ -25,7 +24,6 @@ mod yuv;
 
 pub use camera::{camera_move, push};
 pub use captions::{CueRules, cues};
-pub use crop::Crop;
 pub use error::{Error, StillError, Warning};
 pub use fonts::Fonts;
 pub use gallery::gallery;

@@ -103,7 +103,7 @@ impl Liveness {
         let mut copies: Vec<(usize, &Buffer)> = Vec::new();
         let mut shared: Vec<(usize, &Shared)> = Vec::new();
         let count = self.during.len();
-        let pieces = (from..self.during.len()).map(move |at| {
+        let pieces = (from..count).map(move |at| {
             weights += self.weights[at];
             // What a piece is given it does not write over.
             if let Some((owner, buffer)) = self.written_over[at].as_ref().filter(|(owner, _)| *owner < from)

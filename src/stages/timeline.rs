@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::{Context, Error, Kind, beats, narration::Spoken};
 use crate::{
-    compose::{self, Crop, CueRules, camera_move, cues, push},
+    compose::{self, CueRules, camera_move, cues, push},
     digest::Digest,
     pipeline::{Captions as Settings, Card, Pipeline, Play, ProgressBar, TransitionOn},
     store::KeyBuilder,
     story::{
-        CameraKind, CameraMove, CaptionStyle, Captions, Clip, Effect, EffectKind, Extras, Music, Platform,
-        Progress, Rect, Scene, Script, Size, Span, Still, Time, Timeline, Title, Transition, TransitionKind,
-        Tune, Watermark, shown,
+        CameraKind, CameraMove, CaptionStyle, Captions, Clip, Crop, Effect, EffectKind, Extras, Music,
+        Platform, Progress, Rect, Scene, Script, Size, Span, Still, Time, Timeline, Title, Transition,
+        TransitionKind, Tune, Watermark, shown,
     },
 };
 

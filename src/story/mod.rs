@@ -2,6 +2,7 @@
 //! what each scene shows, and the frozen edit. Plain data, `serde`, no I/O.
 
 mod caption;
+mod crop;
 mod encoding;
 mod format;
 mod frame;
@@ -20,6 +21,7 @@ mod timeline;
 mod voice;
 
 pub use caption::{CaptionStyle, Color, Cue, CueWord};
+pub use crop::Crop;
 pub use encoding::{Quality, VideoCodec, VideoEncoder};
 pub use format::{Format, shown};
 pub use frame::{Frame, FrameRate, Plane, Rect, Size};

@@ -3,7 +3,7 @@
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
-use crate::story::Size;
+use crate::story::{Crop, Size};
 
 use super::Error;
 
@@ -48,25 +48,15 @@ pub fn fit(image: &RgbImage, to: Size, oversize: f64, around: [f64; 2]) -> Resul
     if from == size {
         return Ok(image.clone());
     }
+    let Crop { origin, sides } = Crop::around(around, from, to);
+    // How what is cut off is divided between both sides.
+    let share = |axis: usize| if sides[axis] < 1.0 { origin[axis] / (1.0 - sides[axis]) } else { 0.5 };
     let mut fitted = RgbImage::new(size.width, size.height);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .fit_into_destination(Some(placed(from, to, around)));
+        .fit_into_destination(Some((share(0), share(1))));
     Resizer::new().resize(image, &mut fitted, &options)?;
     Ok(fitted)
-}
-
-/// How the shares of what is cut off lie on both sides of what is kept, for the place `around` to come into its middle.
-fn placed(from: Size, to: Size, around: [f64; 2]) -> (f64, f64) {
-    let [across, down] = [from.width, from.height].map(f64::from);
-    let aspect = f64::from(to.width) / f64::from(to.height);
-    let kept = [across.min(down * aspect), down.min(across / aspect)];
-    let share = |at: usize| {
-        let (whole, left) = ([across, down][at], [across, down][at] - kept[at]);
-        let before = (around[at] * whole - kept[at] / 2.0).clamp(0.0, left.max(0.0));
-        if left > 0.0 { before / left } else { 0.5 }
-    };
-    (share(0), share(1))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::{
     story::{Size, Still},
 };
 
-/// Brings every picture to the delivered size, cropped to its aspect around its subject or its middle: by the upscaling model if there is
-/// one, and Lanczos.
+/// Brings every picture to the delivered size, cropped to its aspect around its subject or its middle: by the
+/// upscaling model if there is one, and Lanczos.
 ///
 /// # Errors
 /// When the model asked for is missing, is no upscaler or does not fit into memory; a picture is missing

@@ -1,12 +1,14 @@
 //! The part of a still that a frame of another shape shows.
 
-use crate::story::{CameraMove, Size};
+use super::{CameraMove, Size};
 
 /// A part of a still, as shares of its sides: the camera moves inside of it as it would over a whole still.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crop {
-    origin: [f64; 2],
-    sides: [f64; 2],
+    /// Where it begins, from the left and from above.
+    pub origin: [f64; 2],
+    /// How wide and how high it is.
+    pub sides: [f64; 2],
 }
 
 impl Crop {
@@ -68,7 +70,8 @@ mod tests {
 
     #[test]
     fn the_whole_changes_no_move() {
-        let camera = super::super::push([0.3, 0.7], 1.2);
+        let (from, to) = ([0.5, 0.5], [5.0 / 12.0, 7.0 / 12.0]);
+        let camera = CameraMove { from, zoom_from: 1.0, to, zoom_to: 1.2, sway: None };
         assert_eq!(Crop::WHOLE.over(camera), camera);
         assert_eq!(Crop::WHOLE.inside([0.3, 0.7]), [0.3, 0.7]);
     }
